@@ -1,0 +1,1 @@
+//! The N-API skin: converts arguments and results, catches panics, maps errors. No logic.

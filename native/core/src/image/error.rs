@@ -1,0 +1,86 @@
+//! Why an image cannot be read.
+
+use std::io;
+
+use crate::error::{Explain, Place};
+use crate::path::Escaped;
+
+/// Why an image cannot be read. Each format's own faults are an enum of that format's module.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ImageError {
+    /// The reader failed: the operating system said no.
+    #[error("{}: {error}", Escaped(path))]
+    Io {
+        /// The file or directory that was to be read.
+        path: Vec<u8>,
+        /// What the operating system said.
+        #[source]
+        error: io::Error,
+    },
+    /// The caller asked to stop.
+    #[error("stopped on request")]
+    Cancelled,
+    /// Another content failed first; its error is the one to report.
+    #[error("stopped after an earlier error")]
+    Stopped,
+    /// The first bytes are of no format that is known.
+    #[error("not an image of a known format: it starts with {}", show_head(head))]
+    UnknownFormat {
+        /// The first bytes, at most 16.
+        head: Vec<u8>,
+    },
+    /// The input is empty.
+    #[error("the input is empty")]
+    Empty,
+}
+
+fn show_head(head: &[u8]) -> String {
+    head.iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+impl Explain for ImageError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Io { .. } => "IMAGE_UNREADABLE",
+            Self::Cancelled => "CANCELLED",
+            Self::Stopped => "STOPPED",
+            Self::UnknownFormat { .. } => "FORMAT_UNKNOWN",
+            Self::Empty => "IMAGE_EMPTY",
+        }
+    }
+
+    fn place(&self) -> Place {
+        match self {
+            Self::Io { path, .. } => Place {
+                path: Some(path.clone()),
+                ..Place::default()
+            },
+            Self::Cancelled | Self::Stopped => Place::default(),
+            Self::UnknownFormat { .. } | Self::Empty => Place {
+                offset_bytes: Some(0),
+                ..Place::default()
+            },
+        }
+    }
+
+    fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Io { error, .. } => match error.kind() {
+                io::ErrorKind::PermissionDenied => {
+                    Some("run as a user who may read it, or leave it out with --keep-going")
+                }
+                io::ErrorKind::NotFound => Some("check the name; a file may have vanished while it was read"),
+                _ => None,
+            },
+            Self::Cancelled | Self::Stopped => None,
+            Self::UnknownFormat { .. } => {
+                Some("an initramfs (plain or compressed), a UKI, or a directory is expected")
+            }
+            Self::Empty => Some("check how the file was copied"),
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! What is refused as too large.
+
+/// Upper bounds on what an image may make us do. Each is an argument, so that a caller who knows the
+/// image can raise it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes a compressed image may unpack to. Default 8 GiB.
+    pub max_unpacked_bytes: u64,
+    /// Unpacked bytes for each byte of input, once [`Limits::RATIO_GRACE_BYTES`] were unpacked.
+    /// Default 2 000: above gzip's and below lzma's and zstd's best on long runs of one byte.
+    pub max_ratio: u64,
+    /// Members or files. Default 4 Mi.
+    pub max_files: u64,
+    /// Directories inside one another. Default 4 096.
+    pub max_depth: usize,
+    /// Symbolic links followed for one path. Default 40, as the kernel's.
+    pub max_symlinks: usize,
+    /// Memory a decompressor may use for its window, in bytes. Default 128 MiB, the kernel's for zstd.
+    pub max_window_bytes: u64,
+    /// Bytes of standard input kept in a temporary file. Default 64 GiB.
+    pub max_spooled_bytes: u64,
+}
+
+impl Limits {
+    /// Unpacked bytes below which the ratio is not looked at.
+    pub const RATIO_GRACE_BYTES: u64 = 64 << 20;
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_unpacked_bytes: 8 << 30,
+            max_ratio: 2_000,
+            max_files: 4 << 20,
+            max_depth: 4_096,
+            max_symlinks: 40,
+            max_window_bytes: 128 << 20,
+            max_spooled_bytes: 64 << 30,
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! Images: where files come from.
+//!
+//! A [`Source`] hands over **contents** in the order in which it can read them, and **files** (a path
+//! and what belongs to it) once their final path is known. The two are apart because an image's last
+//! word on a path often comes after its bytes: a later initramfs segment replaces a file, a container
+//! layer hides one, a hard link gives one content a second name.
+//!
+//! ```text
+//! Source ──content(bytes)──► Sink ──► hashing pool ──► digest of each content ─┐
+//!        ──file(path, content)──► Sink ────────────────────────────────────────┴─► Allowlist
+//! ```
+
+mod error;
+mod limits;
+mod selection;
+
+pub use error::ImageError;
+pub use limits::Limits;
+pub use selection::{DEFAULT_SKIPPED_DIRECTORIES, Selection, Skip};
+
+use ima_assay_digest::Control;
+
+/// Bytes of one file, read by a hashing thread.
+pub type Content<'s> = Box<dyn ima_assay_digest::Content<Error = ImageError> + 's>;
+
+/// Names a content handed to [`Sink::content`], counted from 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ContentId(pub usize);
+
+/// A regular file at its final place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct File {
+    /// Absolute physical path, no link on the way. Any bytes but NUL; spelled as on the machine,
+    /// not yet as IMA writes it.
+    pub path: Vec<u8>,
+    /// Its bytes. Hard links share one.
+    pub content: ContentId,
+    /// `st_mode`.
+    pub mode: u32,
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+    /// Size the image states, in bytes.
+    pub size_bytes: u64,
+}
+
+/// Something a person should know about an image that is no error.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Note {
+    /// A stable code, in `SCREAMING_SNAKE`.
+    pub code: &'static str,
+    /// The path it is about.
+    pub path: Option<Vec<u8>>,
+    /// Bytes before it in the image, counted from 0.
+    pub offset_bytes: Option<u64>,
+    /// One sentence.
+    pub text: String,
+}
+
+/// One part of an image and the parts inside it, as `inspect` shows them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Layer {
+    /// What it is: `initramfs`, `segment`, `archive`, `tree`, `uki`, …
+    pub kind: &'static str,
+    /// Where it starts in the part around it.
+    pub offset_bytes: Option<u64>,
+    /// How long it is there.
+    pub size_bytes: Option<u64>,
+    /// Facts of this kind, in the order in which a person wants them.
+    pub facts: Vec<(&'static str, Fact)>,
+    /// The parts inside.
+    pub layers: Vec<Layer>,
+}
+
+/// A value of [`Layer::facts`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fact {
+    /// A count or a size.
+    Number(u64),
+    /// A name. Shown escaped.
+    Text(String),
+}
+
+/// Takes what a source yields.
+pub trait Sink<'s> {
+    /// Takes bytes to hash. Blocks while the hashing threads are behind.
+    ///
+    /// # Errors
+    /// [`ImageError::Cancelled`], or [`ImageError::Stopped`] after another content failed.
+    fn content(&mut self, content: Content<'s>) -> Result<ContentId, ImageError>;
+
+    /// Takes a file at its final path.
+    fn file(&mut self, file: File);
+
+    /// Counts something that was left out because the selection asks for it.
+    fn skip(&mut self, skip: Skip);
+
+    /// Records something a person should know.
+    fn note(&mut self, note: Note);
+
+    /// Reports something that cannot be read, at the point where the rest still can.
+    ///
+    /// # Errors
+    /// The same error, unless the caller asked to keep going; then it is counted and listed.
+    fn omit(&mut self, error: ImageError) -> Result<(), ImageError>;
+}
+
+/// What a source needs to know beside its input.
+pub struct Scan<'a> {
+    /// Which files of a root filesystem are wanted.
+    pub selection: &'a Selection,
+    /// What is refused as too large.
+    pub limits: &'a Limits,
+    /// Counters and the way to stop.
+    pub control: &'a Control,
+}
+
+/// Anything files can be read from. One implementation per format.
+pub trait Source: Send + Sync {
+    /// Reads the image once, from its start to its end, and says what it is made of.
+    ///
+    /// # Errors
+    /// [`ImageError`]: the image cannot be read, is not what it claims to be, or is too large.
+    fn scan<'s>(&'s self, scan: &Scan<'_>, sink: &mut dyn Sink<'s>) -> Result<Layer, ImageError>;
+}

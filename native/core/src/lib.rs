@@ -1,0 +1,6 @@
+//! Images, measurement lists and policies, read without Node and without unsafe code.
+#![forbid(unsafe_code)]
+
+pub mod error;
+pub mod image;
+pub mod path;

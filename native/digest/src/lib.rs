@@ -1,0 +1,24 @@
+//! The hashing core: every hash algorithm IMA can name.
+//!
+//! ```
+//! use ima_assay_digest::{Algorithm, hash};
+//!
+//! let algorithm: Algorithm = "sha256".parse()?;
+//! assert_eq!(
+//!     hash(algorithm, b"hello\n").to_string(),
+//!     "5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03",
+//! );
+//! # Ok::<(), ima_assay_digest::UnknownAlgorithm>(())
+//! ```
+
+mod algorithm;
+mod control;
+mod hasher;
+mod pool;
+mod value;
+
+pub use algorithm::{Algorithm, UnknownAlgorithm};
+pub use control::{Control, Progress};
+pub use hasher::{Hasher, hash};
+pub use pool::Content;
+pub use value::{Digest, DigestError, MAX_LEN, decode_hex, encode_hex};
