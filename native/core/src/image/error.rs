@@ -33,6 +33,28 @@ pub enum ImageError {
     /// The input is empty.
     #[error("the input is empty")]
     Empty,
+    /// A file was changed while it was read: its digest would be of no version of it.
+    #[error("{} changed while it was read", Escaped(path))]
+    Changed {
+        /// Absolute inside the tree.
+        path: Vec<u8>,
+    },
+    /// More directories inside one another than [`super::Limits::max_depth`].
+    #[error("{} lies deeper than {limit} directories", Escaped(path))]
+    TooDeep {
+        /// Absolute inside the image.
+        path: Vec<u8>,
+        /// The limit.
+        limit: usize,
+    },
+    /// More files than [`super::Limits::max_files`].
+    #[error("more than {limit} files, at {}", Escaped(path))]
+    TooManyFiles {
+        /// The first file over the limit.
+        path: Vec<u8>,
+        /// The limit.
+        limit: u64,
+    },
 }
 
 fn show_head(head: &[u8]) -> String {
@@ -50,12 +72,18 @@ impl Explain for ImageError {
             Self::Stopped => "STOPPED",
             Self::UnknownFormat { .. } => "FORMAT_UNKNOWN",
             Self::Empty => "IMAGE_EMPTY",
+            Self::Changed { .. } => "FILE_CHANGED",
+            Self::TooDeep { .. } => "TOO_DEEP",
+            Self::TooManyFiles { .. } => "TOO_MANY_FILES",
         }
     }
 
     fn place(&self) -> Place {
         match self {
-            Self::Io { path, .. } => Place {
+            Self::Io { path, .. }
+            | Self::Changed { path }
+            | Self::TooDeep { path, .. }
+            | Self::TooManyFiles { path, .. } => Place {
                 path: Some(path.clone()),
                 ..Place::default()
             },
@@ -81,6 +109,11 @@ impl Explain for ImageError {
                 Some("an initramfs (plain or compressed), a UKI, or a directory is expected")
             }
             Self::Empty => Some("check how the file was copied"),
+            Self::Changed { .. } => {
+                Some("extract from a copy or a snapshot, or leave it out with --keep-going")
+            }
+            Self::TooDeep { .. } => Some("raise the limit max_depth if the image is meant to be so"),
+            Self::TooManyFiles { .. } => Some("raise the limit max_files if the image is meant to be so"),
         }
     }
 }

@@ -13,10 +13,12 @@
 mod error;
 mod limits;
 mod selection;
+mod tree;
 
 pub use error::ImageError;
 pub use limits::Limits;
-pub use selection::{DEFAULT_SKIPPED_DIRECTORIES, Selection, Skip};
+pub use selection::{DEFAULT_SKIPPED_PATHS, Selection, Skip};
+pub use tree::Tree;
 
 use ima_assay_digest::Control;
 

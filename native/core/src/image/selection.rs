@@ -3,7 +3,7 @@
 /// The directories Keylime's own generator leaves out of a root filesystem.
 ///
 /// Source: `keylime-policy create runtime`, 7.14.
-pub const DEFAULT_SKIPPED_DIRECTORIES: [&str; 10] = [
+pub const DEFAULT_SKIPPED_PATHS: [&str; 10] = [
     "/dev",
     "/lost+found",
     "/media",
@@ -19,8 +19,8 @@ pub const DEFAULT_SKIPPED_DIRECTORIES: [&str; 10] = [
 /// Why something was left out on purpose. Each reason is counted in the result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Skip {
-    /// A directory of [`Selection::skipped_directories`]: nothing below it was looked at.
-    Directory,
+    /// A path the selection names. Of a directory nothing below it was looked at.
+    Path,
     /// A regular file of another owner than root.
     Owner,
     /// A symbolic link: its target is listed under the target's own path.
@@ -36,7 +36,7 @@ pub enum Skip {
 impl Skip {
     /// Every reason.
     pub const ALL: [Self; 6] = [
-        Self::Directory,
+        Self::Path,
         Self::Owner,
         Self::Symlink,
         Self::Special,
@@ -44,11 +44,11 @@ impl Skip {
         Self::Loop,
     ];
 
-    /// The reason's name in results: `directories`, `owners`, …
+    /// The reason's name in results: `paths`, `owners`, …
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
-            Self::Directory => "directories",
+            Self::Path => "paths",
             Self::Owner => "owners",
             Self::Symlink => "symlinks",
             Self::Special => "special",
@@ -61,8 +61,8 @@ impl Skip {
 /// Which files of a root filesystem are wanted. An initramfs is always taken whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Selection {
-    /// Absolute paths inside the root, bytewise sorted; nothing at or below them is read.
-    skipped_directories: Vec<Vec<u8>>,
+    /// Absolute paths inside the root, bytewise sorted, without a slash at the end.
+    skipped_paths: Vec<Vec<u8>>,
     /// Take files of every owner, not only of root.
     pub all_owners: bool,
     /// Stay on the filesystem the tree starts on.
@@ -70,22 +70,31 @@ pub struct Selection {
 }
 
 impl Selection {
-    /// A selection that skips `directories`, absolute paths inside the root.
-    pub fn new(directories: impl IntoIterator<Item = Vec<u8>>) -> Self {
-        let mut skipped_directories: Vec<Vec<u8>> = directories.into_iter().collect();
-        skipped_directories.sort();
-        skipped_directories.dedup();
+    /// A selection that leaves out `paths`, absolute inside the root, and all that is below them.
+    pub fn new(paths: impl IntoIterator<Item = Vec<u8>>) -> Self {
+        let mut skipped_paths: Vec<Vec<u8>> = paths
+            .into_iter()
+            .map(|mut path| {
+                while path.last() == Some(&b'/') {
+                    path.pop();
+                }
+                path
+            })
+            .collect();
+        skipped_paths.sort();
+        skipped_paths.dedup();
         Self {
-            skipped_directories,
+            skipped_paths,
             all_owners: false,
             one_file_system: false,
         }
     }
 
-    /// Whether nothing at or below this directory is wanted.
+    /// Whether this path is one of those left out. A walk from the top asks for every directory on
+    /// its way, so that what is below is never reached.
     #[must_use]
-    pub fn skips_directory(&self, path: &[u8]) -> bool {
-        self.skipped_directories
+    pub fn skips_path(&self, path: &[u8]) -> bool {
+        self.skipped_paths
             .binary_search_by(|skipped| skipped.as_slice().cmp(path))
             .is_ok()
     }
@@ -98,8 +107,27 @@ impl Selection {
 }
 
 impl Default for Selection {
-    /// Keylime's choice: its directories, and only files of root.
+    /// Keylime's choice: not its directories, and only files of root.
     fn default() -> Self {
-        Self::new(DEFAULT_SKIPPED_DIRECTORIES.map(|path| path.as_bytes().to_vec()))
+        Self::new(DEFAULT_SKIPPED_PATHS.map(|path| path.as_bytes().to_vec()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_skipped_by_its_whole_name() {
+        let selection = Selection::new([b"/var/".to_vec(), b"/etc/motd".to_vec()]);
+        for (path, skipped) in [
+            ("/var", true),
+            ("/variant", false),
+            ("/etc/motd", true),
+            ("/etc", false),
+            ("/usr/var", false),
+        ] {
+            assert_eq!(selection.skips_path(path.as_bytes()), skipped, "{path}");
+        }
     }
 }
