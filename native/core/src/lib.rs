@@ -5,3 +5,4 @@ pub mod allowlist;
 pub mod error;
 pub mod image;
 pub mod path;
+pub mod policy;

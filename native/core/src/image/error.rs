@@ -39,6 +39,18 @@ pub enum ImageError {
         /// Absolute inside the tree.
         path: Vec<u8>,
     },
+    /// Another name of a file that could not be read.
+    #[error("{} is another name of a file that could not be read", Escaped(path))]
+    SharesUnreadable {
+        /// Absolute inside the image.
+        path: Vec<u8>,
+    },
+    /// Not one regular file was found or wanted.
+    #[error("no file to list: {owners} files of other owners than root were left out")]
+    NothingListed {
+        /// Files left out for their owner.
+        owners: u64,
+    },
     /// More directories inside one another than [`super::Limits::max_depth`].
     #[error("{} lies deeper than {limit} directories", Escaped(path))]
     TooDeep {
@@ -73,6 +85,8 @@ impl Explain for ImageError {
             Self::UnknownFormat { .. } => "FORMAT_UNKNOWN",
             Self::Empty => "IMAGE_EMPTY",
             Self::Changed { .. } => "FILE_CHANGED",
+            Self::SharesUnreadable { .. } => "SHARES_UNREADABLE",
+            Self::NothingListed { .. } => "NOTHING_LISTED",
             Self::TooDeep { .. } => "TOO_DEEP",
             Self::TooManyFiles { .. } => "TOO_MANY_FILES",
         }
@@ -82,12 +96,13 @@ impl Explain for ImageError {
         match self {
             Self::Io { path, .. }
             | Self::Changed { path }
+            | Self::SharesUnreadable { path }
             | Self::TooDeep { path, .. }
             | Self::TooManyFiles { path, .. } => Place {
                 path: Some(path.clone()),
                 ..Place::default()
             },
-            Self::Cancelled | Self::Stopped => Place::default(),
+            Self::Cancelled | Self::Stopped | Self::NothingListed { .. } => Place::default(),
             Self::UnknownFormat { .. } | Self::Empty => Place {
                 offset_bytes: Some(0),
                 ..Place::default()
@@ -104,13 +119,17 @@ impl Explain for ImageError {
                 io::ErrorKind::NotFound => Some("check the name; a file may have vanished while it was read"),
                 _ => None,
             },
-            Self::Cancelled | Self::Stopped => None,
+            Self::Cancelled | Self::Stopped | Self::SharesUnreadable { .. } => None,
             Self::UnknownFormat { .. } => {
                 Some("an initramfs (plain or compressed), a UKI, or a directory is expected")
             }
             Self::Empty => Some("check how the file was copied"),
             Self::Changed { .. } => {
                 Some("extract from a copy or a snapshot, or leave it out with --keep-going")
+            }
+            Self::NothingListed { owners: 0 } => Some("check that this is the image's root"),
+            Self::NothingListed { .. } => {
+                Some("an image unpacked by a user has that user's files: take them with --all-owners")
             }
             Self::TooDeep { .. } => Some("raise the limit max_depth if the image is meant to be so"),
             Self::TooManyFiles { .. } => Some("raise the limit max_files if the image is meant to be so"),

@@ -11,11 +11,13 @@
 //! ```
 
 mod error;
+mod extract;
 mod limits;
 mod selection;
 mod tree;
 
 pub use error::ImageError;
+pub use extract::{ExtractOptions, Extraction, MAX_LISTED, SourceError, Summary, extract, inspect};
 pub use limits::Limits;
 pub use selection::{DEFAULT_SKIPPED_PATHS, Selection, Skip};
 pub use tree::Tree;

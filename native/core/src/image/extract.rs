@@ -1,0 +1,273 @@
+//! From images to an allowlist: scan, hash, list.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+
+use ima_assay_digest::{Algorithm, Control, Digest, Outcome, PoolOptions, Submit, hash_all};
+
+use super::{
+    Content, ContentId, File, ImageError, Layer, Limits, Note, Scan, Selection, Sink, Skip, Source,
+};
+use crate::allowlist::{Allowlist, Builder, FileFacts};
+use crate::error::{Explain, Place};
+use crate::path::Escaped;
+
+/// How to extract. The defaults are Keylime's: SHA-256, and its choice of files.
+#[derive(Debug, Clone)]
+pub struct ExtractOptions {
+    /// Hash algorithms, all of them in one pass.
+    pub algorithms: Vec<Algorithm>,
+    /// Which files of a root filesystem are wanted.
+    pub selection: Selection,
+    /// What is refused as too large.
+    pub limits: Limits,
+    /// List what cannot be read instead of stopping there.
+    pub keep_going: bool,
+    /// Hashing threads beside the one that reads the image.
+    pub threads: NonZeroUsize,
+}
+
+impl Default for ExtractOptions {
+    fn default() -> Self {
+        Self {
+            algorithms: vec![Algorithm::Sha256],
+            selection: Selection::default(),
+            limits: Limits::default(),
+            keep_going: false,
+            threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+        }
+    }
+}
+
+/// What came out of one or more images.
+#[derive(Debug)]
+pub struct Extraction {
+    /// The digests, each with its origin.
+    pub allowlist: Allowlist,
+    /// One for each image, in the order given: the origins of `allowlist`.
+    pub sources: Vec<Summary>,
+}
+
+/// What was met in one image.
+#[derive(Debug, Default)]
+pub struct Summary {
+    /// The image, as the caller named it.
+    pub name: Vec<u8>,
+    /// What it is made of.
+    pub layer: Layer,
+    /// Regular files listed.
+    pub files: u64,
+    /// Sum of their sizes, in bytes.
+    pub bytes: u64,
+    /// How often something was left out on purpose, by reason.
+    pub skipped: BTreeMap<Skip, u64>,
+    /// What could not be read, with `keep_going`; the first [`MAX_LISTED`] of them.
+    pub omitted: Vec<ImageError>,
+    /// How many could not be read.
+    pub omitted_count: u64,
+    /// What a person should know; the first [`MAX_LISTED`].
+    pub notes: Vec<Note>,
+    /// How many notes there were.
+    pub note_count: u64,
+}
+
+/// Omissions and notes that are kept; the rest is counted. A hostile image could make millions.
+pub const MAX_LISTED: usize = 10_000;
+
+/// An image's error, and which image it was.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {error}", Escaped(input))]
+pub struct SourceError {
+    /// The image, as the caller named it.
+    pub input: Vec<u8>,
+    /// What is wrong with it.
+    #[source]
+    pub error: ImageError,
+}
+
+impl Explain for SourceError {
+    fn code(&self) -> &'static str {
+        self.error.code()
+    }
+
+    fn place(&self) -> Place {
+        Place { input: Some(self.input.clone()), ..self.error.place() }
+    }
+
+    fn hint(&self) -> Option<&'static str> {
+        self.error.hint()
+    }
+}
+
+/// Extracts one allowlist from several images, one after another.
+///
+/// # Errors
+/// The first error of the first image that has one, unless `keep_going` and the rest can still be read;
+/// [`ImageError::NothingListed`] if not a single file was found.
+pub fn extract(
+    sources: &[(Vec<u8>, Box<dyn Source>)],
+    options: &ExtractOptions,
+    control: &Control,
+) -> Result<Extraction, SourceError> {
+    let mut builder = Builder::default();
+    let mut summaries = Vec::with_capacity(sources.len());
+    for (name, source) in sources {
+        let error = |error| SourceError { input: name.clone(), error };
+        let mut summary = extract_one(name, source.as_ref(), options, control, &mut builder).map_err(error)?;
+        if summary.files == 0 && summary.omitted_count == 0 {
+            return Err(error(ImageError::NothingListed {
+                owners: summary.skipped.get(&Skip::Owner).copied().unwrap_or(0),
+            }));
+        }
+        summary.name.clone_from(name);
+        summaries.push(summary);
+    }
+    Ok(Extraction { allowlist: builder.build(), sources: summaries })
+}
+
+/// Says what an image is made of, without hashing it.
+///
+/// # Errors
+/// As [`extract`], but an unreadable file is none: no file is opened.
+pub fn inspect(source: &dyn Source, options: &ExtractOptions, control: &Control) -> Result<Summary, ImageError> {
+    let mut collector = Collector::new(None, options.keep_going);
+    collector.summary.layer = source.scan(
+        &Scan { selection: &options.selection, limits: &options.limits, control },
+        &mut collector,
+    )?;
+    for file in &collector.files {
+        collector.summary.count(file);
+    }
+    Ok(collector.summary)
+}
+
+fn extract_one<'s>(
+    name: &[u8],
+    source: &'s dyn Source,
+    options: &ExtractOptions,
+    control: &Control,
+    builder: &mut Builder,
+) -> Result<Summary, ImageError> {
+    let pool = PoolOptions {
+        algorithms: &options.algorithms,
+        threads: options.threads,
+        fail_fast: !options.keep_going,
+        control,
+    };
+    let scan = Scan { selection: &options.selection, limits: &options.limits, control };
+    let (scanned, outcomes) = hash_all(&pool, |submit: &Submit<'_, Content<'s>>| {
+        let mut collector = Collector::new(Some(submit), options.keep_going);
+        source.scan(&scan, &mut collector).map(|layer| {
+            collector.summary.layer = layer;
+            (collector.files, collector.summary)
+        })
+    });
+    if control.is_cancelled() {
+        return Err(ImageError::Cancelled);
+    }
+    let mut contents = Vec::with_capacity(outcomes.len());
+    for outcome in outcomes {
+        contents.push(match outcome {
+            Outcome::Hashed(hashed) => Hashed::Digests(hashed.digests),
+            Outcome::Failed(error) if options.keep_going || matches!(error, ImageError::Stopped) => {
+                Hashed::Failed(Some(error))
+            }
+            Outcome::Failed(error) => return Err(error),
+            Outcome::NotReached => Hashed::Failed(Some(ImageError::Stopped)),
+        });
+    }
+    let (files, mut summary) = scanned?;
+    let origin = builder.origin(name);
+    for file in &files {
+        match contents.get_mut(file.content.0) {
+            Some(Hashed::Digests(digests)) => {
+                let facts = FileFacts {
+                    mode: file.mode,
+                    uid: file.uid,
+                    gid: file.gid,
+                    size_bytes: file.size_bytes,
+                };
+                for digest in digests.iter() {
+                    builder.insert(&file.path, digest, origin, Some(facts));
+                }
+                summary.count(file);
+            }
+            Some(Hashed::Failed(error)) => summary.omit(
+                error.take().unwrap_or_else(|| ImageError::SharesUnreadable { path: file.path.clone() }),
+            ),
+            None => return Err(ImageError::Stopped),
+        }
+    }
+    Ok(summary)
+}
+
+/// What became of a content. Its error is listed once; further names of the file refer to it.
+enum Hashed {
+    Digests(Box<[Digest]>),
+    Failed(Option<ImageError>),
+}
+
+impl Summary {
+    fn count(&mut self, file: &File) {
+        self.files = self.files.saturating_add(1);
+        self.bytes = self.bytes.saturating_add(file.size_bytes);
+    }
+
+    fn omit(&mut self, error: ImageError) {
+        self.omitted_count = self.omitted_count.saturating_add(1);
+        if self.omitted.len() < MAX_LISTED {
+            self.omitted.push(error);
+        }
+    }
+}
+
+/// Takes what a source yields: bytes go to the pool, the rest is kept.
+struct Collector<'c, 's> {
+    /// The pool, or none to look without hashing.
+    submit: Option<&'c Submit<'c, Content<'s>>>,
+    keep_going: bool,
+    contents: usize,
+    files: Vec<File>,
+    summary: Summary,
+}
+
+impl<'c, 's> Collector<'c, 's> {
+    fn new(submit: Option<&'c Submit<'c, Content<'s>>>, keep_going: bool) -> Self {
+        Self { submit, keep_going, contents: 0, files: Vec::new(), summary: Summary::default() }
+    }
+}
+
+impl<'s> Sink<'s> for Collector<'_, 's> {
+    fn content(&mut self, content: Content<'s>) -> Result<ContentId, ImageError> {
+        let id = match self.submit {
+            Some(submit) => submit.submit(content).map_err(|_| ImageError::Stopped)?,
+            None => self.contents,
+        };
+        self.contents = self.contents.saturating_add(1);
+        Ok(ContentId(id))
+    }
+
+    fn file(&mut self, file: File) {
+        self.files.push(file);
+    }
+
+    fn skip(&mut self, skip: Skip) {
+        let count = self.summary.skipped.entry(skip).or_default();
+        *count = count.saturating_add(1);
+    }
+
+    fn note(&mut self, note: Note) {
+        self.summary.note_count = self.summary.note_count.saturating_add(1);
+        if self.summary.notes.len() < MAX_LISTED {
+            self.summary.notes.push(note);
+        }
+    }
+
+    fn omit(&mut self, error: ImageError) -> Result<(), ImageError> {
+        if !self.keep_going {
+            return Err(error);
+        }
+        self.summary.omit(error);
+        Ok(())
+    }
+}
