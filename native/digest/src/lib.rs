@@ -11,14 +11,27 @@
 //! # Ok::<(), ima_assay_digest::UnknownAlgorithm>(())
 //! ```
 
+#![deny(unsafe_code)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::arithmetic_side_effects,
+        clippy::as_conversions,
+        reason = "the numbers of the tests are small"
+    )
+)]
+
 mod algorithm;
 mod control;
 mod hasher;
+mod lanes;
+mod many;
 mod pool;
 mod value;
 
 pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub use control::{Control, Progress};
 pub use hasher::{Hasher, hash};
-pub use pool::Content;
+pub use many::hash_many;
+pub use pool::{Content, Hashed, Outcome, PoolOptions, Stopped, Submit, hash_all};
 pub use value::{Digest, DigestError, MAX_LEN, decode_hex, encode_hex};
