@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use ima_assay_core::allowlist::{Allowlist as List, Flat, Format, Json, Mtree, Writer as PieceWriter, parse_flat};
+use ima_assay_core::allowlist::{
+    Allowlist as List, Flat, Format, Json, Mtree, Writer as PieceWriter, parse_flat,
+};
 use ima_assay_core::policy::{PolicySettings, RuntimePolicy};
 use napi::bindgen_prelude::Buffer;
 use napi_derive::napi;
@@ -66,7 +68,10 @@ impl Allowlist {
             Some(error) => explained(error),
             None => napi::Error::from_reason("no error"),
         })?;
-        Ok(Self { list: Arc::new(list), sources: json!([{"name": origin}]) })
+        Ok(Self {
+            list: Arc::new(list),
+            sources: json!([{"name": origin}]),
+        })
     }
 
     /// The union of several allowlists.
@@ -84,7 +89,10 @@ impl Allowlist {
             .iter()
             .map(|name| known(name).unwrap_or_else(|| json!({"name": String::from_utf8_lossy(name)})))
             .collect();
-        Self { list: Arc::new(list), sources }
+        Self {
+            list: Arc::new(list),
+            sources,
+        }
     }
 
     /// Number of rows: a digest of a path from an origin.
@@ -98,7 +106,11 @@ impl Allowlist {
     #[napi(getter)]
     #[must_use]
     pub fn origins(&self) -> Vec<String> {
-        self.list.origins().iter().map(|name| String::from_utf8_lossy(name).into_owned()).collect()
+        self.list
+            .origins()
+            .iter()
+            .map(|name| String::from_utf8_lossy(name).into_owned())
+            .collect()
     }
 
     /// At most `count` rows from `start` on.
@@ -118,7 +130,13 @@ impl Allowlist {
             digests.push(String::from_utf8(hex).unwrap_or_default());
             origins.push(u32::try_from(row.origin).unwrap_or(u32::MAX));
         }
-        Rows { paths: paths.into(), path_lengths, algorithms, digests, origins }
+        Rows {
+            paths: paths.into(),
+            path_lengths,
+            algorithms,
+            digests,
+            origins,
+        }
     }
 
     /// Writes the flat form.
@@ -139,18 +157,30 @@ impl Allowlist {
     #[napi(catch_unwind)]
     #[must_use]
     pub fn write_json(&self, keep_going: bool) -> Writer {
-        self.writer(Box::new(Json { sources: self.sources.clone() }), keep_going)
+        self.writer(
+            Box::new(Json {
+                sources: self.sources.clone(),
+            }),
+            keep_going,
+        )
     }
 
     /// Writes a runtime policy.
     #[napi(catch_unwind)]
     #[must_use]
     pub fn write_runtime_policy(&self, settings: PolicyArguments, keep_going: bool) -> Writer {
-        self.writer(Box::new(RuntimePolicy { settings: settings.into_settings() }), keep_going)
+        self.writer(
+            Box::new(RuntimePolicy {
+                settings: settings.into_settings(),
+            }),
+            keep_going,
+        )
     }
 
     fn writer(&self, format: Box<dyn Format>, keep_going: bool) -> Writer {
-        Writer { writer: PieceWriter::new(Arc::clone(&self.list), format, keep_going) }
+        Writer {
+            writer: PieceWriter::new(Arc::clone(&self.list), format, keep_going),
+        }
     }
 }
 
@@ -191,7 +221,10 @@ impl Writer {
     pub fn next(&mut self, wanted_bytes: u32) -> napi::Result<Option<Buffer>> {
         guarded(|| {
             let wanted = usize::try_from(wanted_bytes).unwrap_or(usize::MAX);
-            self.writer.next_piece(wanted).map(|piece| piece.map(Buffer::from)).map_err(|error| explained(&error))
+            self.writer
+                .next_piece(wanted)
+                .map(|piece| piece.map(Buffer::from))
+                .map_err(|error| explained(&error))
         })
     }
 

@@ -54,7 +54,11 @@ impl Control {
     }
 }
 
-#[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "JavaScript's numbers: exact up to 2^53")]
+#[expect(
+    clippy::as_conversions,
+    clippy::cast_precision_loss,
+    reason = "JavaScript's numbers: exact up to 2^53"
+)]
 pub(crate) fn number(value: u64) -> f64 {
     value as f64
 }

@@ -17,7 +17,10 @@ pub(crate) fn to_json(error: &dyn Explain) -> Value {
     let place = error.place();
     let mut at = Map::new();
     let mut set = |key: &str, value: Option<Value>| value.map(|value| at.insert(key.to_owned(), value));
-    set("input", place.input.map(|input| String::from_utf8_lossy(&input).into()));
+    set(
+        "input",
+        place.input.map(|input| String::from_utf8_lossy(&input).into()),
+    );
     set("path", place.path.map(|path| Escaped(&path).to_string().into()));
     set("offsetBytes", place.offset_bytes.map(Value::from));
     set("line", place.line.map(Value::from));
@@ -41,5 +44,9 @@ fn internal(panic: &(dyn Any + Send)) -> napi::Error {
         .copied()
         .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
         .unwrap_or("unknown");
-    plain("INTERNAL", &format!("a fault of ima-assay: {text}"), Some("please report it, with the input if you can"))
+    plain(
+        "INTERNAL",
+        &format!("a fault of ima-assay: {text}"),
+        Some("please report it, with the input if you can"),
+    )
 }

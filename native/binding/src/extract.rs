@@ -59,8 +59,11 @@ impl LimitArguments {
     fn into_limits(self) -> Limits {
         let defaults = Limits::default();
         let bytes = |given: Option<f64>, default: u64| given.map_or(default, whole);
-        let count =
-            |given: Option<f64>, default: usize| given.map_or(default, |value| usize::try_from(whole(value)).unwrap_or(usize::MAX));
+        let count = |given: Option<f64>, default: usize| {
+            given.map_or(default, |value| {
+                usize::try_from(whole(value)).unwrap_or(usize::MAX)
+            })
+        };
         Limits {
             max_unpacked_bytes: bytes(self.max_unpacked_bytes, defaults.max_unpacked_bytes),
             max_ratio: bytes(self.max_ratio, defaults.max_ratio),
@@ -90,7 +93,11 @@ impl ExtractArguments {
             .iter()
             .map(|name| {
                 name.parse::<Algorithm>().map_err(|error| {
-                    plain("ALGORITHM_UNKNOWN", &error.to_string(), Some("`ima-assay doctor` lists the known ones"))
+                    plain(
+                        "ALGORITHM_UNKNOWN",
+                        &error.to_string(),
+                        Some("`ima-assay doctor` lists the known ones"),
+                    )
                 })
             })
             .collect::<napi::Result<Vec<_>>>()?;
@@ -110,7 +117,10 @@ impl ExtractArguments {
             selection,
             limits: self.limits.into_limits(),
             keep_going: self.keep_going,
-            threads: usize::try_from(self.threads).ok().and_then(NonZeroUsize::new).unwrap_or(default.threads),
+            threads: usize::try_from(self.threads)
+                .ok()
+                .and_then(NonZeroUsize::new)
+                .unwrap_or(default.threads),
         })
     }
 }
@@ -137,14 +147,18 @@ impl Task for ExtractTask {
                         .map_err(|error| explained(&error))
                 })
                 .collect::<napi::Result<Vec<_>>>()?;
-            let extraction = image::extract(&sources, &self.options, &self.control).map_err(|error| explained(&error))?;
+            let extraction =
+                image::extract(&sources, &self.options, &self.control).map_err(|error| explained(&error))?;
             let sources = extraction.sources.iter().map(image::Summary::to_json).collect();
             Ok((extraction.allowlist, sources))
         })
     }
 
     fn resolve(&mut self, _env: Env, (list, sources): Self::Output) -> napi::Result<Extraction> {
-        Ok(Extraction { list: Arc::new(list), sources })
+        Ok(Extraction {
+            list: Arc::new(list),
+            sources,
+        })
     }
 }
 
@@ -168,7 +182,10 @@ impl Extraction {
     #[napi]
     #[must_use]
     pub fn allowlist(&self) -> Allowlist {
-        Allowlist { list: Arc::clone(&self.list), sources: self.sources.clone() }
+        Allowlist {
+            list: Arc::clone(&self.list),
+            sources: self.sources.clone(),
+        }
     }
 }
 
@@ -176,7 +193,7 @@ impl Extraction {
 ///
 /// # Errors
 /// Unknown algorithms; later, by the promise, all that is wrong with the images.
-#[napi(catch_unwind)]
+#[napi(catch_unwind, ts_return_type = "Promise<Extraction>")]
 pub fn extract(
     sources: Vec<Buffer>,
     options: ExtractArguments,
@@ -202,7 +219,8 @@ impl Task for InspectTask {
 
     fn compute(&mut self) -> napi::Result<String> {
         guarded(|| {
-            let source = image::open(&self.source, &self.options.limits).map_err(|error| explained(&error))?;
+            let source =
+                image::open(&self.source, &self.options.limits).map_err(|error| explained(&error))?;
             image::inspect(&self.source, source.as_ref(), &self.options, &self.control)
                 .map(|summary| summary.to_json().to_string())
                 .map_err(|error| explained(&error))
@@ -218,7 +236,7 @@ impl Task for InspectTask {
 ///
 /// # Errors
 /// By the promise, all that is wrong with the image.
-#[napi(catch_unwind)]
+#[napi(catch_unwind, ts_return_type = "Promise<string>")]
 pub fn inspect(
     source: Buffer,
     options: ExtractArguments,

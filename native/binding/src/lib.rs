@@ -1,9 +1,9 @@
 //! The N-API skin: converts arguments and results, catches panics, maps errors. No logic.
 
-mod allowlist;
-mod control;
+pub mod allowlist;
+pub mod control;
 mod error;
-mod extract;
+pub mod extract;
 
 use napi_derive::napi;
 

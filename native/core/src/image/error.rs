@@ -33,6 +33,12 @@ pub enum ImageError {
     /// The input is empty.
     #[error("the input is empty")]
     Empty,
+    /// Standard input went on beyond [`super::Limits::max_spooled_bytes`].
+    #[error("standard input has more than {limit} bytes")]
+    InputTooLarge {
+        /// The limit.
+        limit: u64,
+    },
     /// A file was changed while it was read: its digest would be of no version of it.
     #[error("{} changed while it was read", Escaped(path))]
     Changed {
@@ -84,6 +90,7 @@ impl Explain for ImageError {
             Self::Stopped => "STOPPED",
             Self::UnknownFormat { .. } => "FORMAT_UNKNOWN",
             Self::Empty => "IMAGE_EMPTY",
+            Self::InputTooLarge { .. } => "INPUT_TOO_LARGE",
             Self::Changed { .. } => "FILE_CHANGED",
             Self::SharesUnreadable { .. } => "SHARES_UNREADABLE",
             Self::NothingListed { .. } => "NOTHING_LISTED",
@@ -102,7 +109,9 @@ impl Explain for ImageError {
                 path: Some(path.clone()),
                 ..Place::default()
             },
-            Self::Cancelled | Self::Stopped | Self::NothingListed { .. } => Place::default(),
+            Self::Cancelled | Self::Stopped | Self::NothingListed { .. } | Self::InputTooLarge { .. } => {
+                Place::default()
+            }
             Self::UnknownFormat { .. } | Self::Empty => Place {
                 offset_bytes: Some(0),
                 ..Place::default()
@@ -124,6 +133,7 @@ impl Explain for ImageError {
                 Some("an initramfs (plain or compressed), a UKI, or a directory is expected")
             }
             Self::Empty => Some("check how the file was copied"),
+            Self::InputTooLarge { .. } => Some("save it to a file, or raise the limit max_spooled_bytes"),
             Self::Changed { .. } => {
                 Some("extract from a copy or a snapshot, or leave it out with --keep-going")
             }

@@ -1,12 +1,11 @@
 //! From images to an allowlist: scan, hash, list.
 
-use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 
 use ima_assay_digest::{Algorithm, Control, Digest, Outcome, PoolOptions, Submit, hash_all};
 
 use super::{
-    Content, ContentId, File, ImageError, Layer, Limits, Note, Scan, Selection, Sink, Skip, Source,
+    Content, ContentId, File, ImageError, Limits, Note, Scan, Selection, Sink, Skip, Source, Summary,
 };
 use crate::allowlist::{Allowlist, Builder, FileFacts};
 use crate::error::{Explain, Place};
@@ -48,32 +47,6 @@ pub struct Extraction {
     pub sources: Vec<Summary>,
 }
 
-/// What was met in one image.
-#[derive(Debug, Default)]
-pub struct Summary {
-    /// The image, as the caller named it.
-    pub name: Vec<u8>,
-    /// What it is made of.
-    pub layer: Layer,
-    /// Regular files listed.
-    pub files: u64,
-    /// Sum of their sizes, in bytes.
-    pub bytes: u64,
-    /// How often something was left out on purpose, by reason.
-    pub skipped: BTreeMap<Skip, u64>,
-    /// What could not be read, with `keep_going`; the first [`MAX_LISTED`] of them.
-    pub omitted: Vec<ImageError>,
-    /// How many could not be read.
-    pub omitted_count: u64,
-    /// What a person should know; the first [`MAX_LISTED`].
-    pub notes: Vec<Note>,
-    /// How many notes there were.
-    pub note_count: u64,
-}
-
-/// Omissions and notes that are kept; the rest is counted. A hostile image could make millions.
-pub const MAX_LISTED: usize = 10_000;
-
 /// An image's error, and which image it was.
 #[derive(Debug, thiserror::Error)]
 #[error("{}: {error}", Escaped(input))]
@@ -91,7 +64,10 @@ impl Explain for SourceError {
     }
 
     fn place(&self) -> Place {
-        Place { input: Some(self.input.clone()), ..self.error.place() }
+        Place {
+            input: Some(self.input.clone()),
+            ..self.error.place()
+        }
     }
 
     fn hint(&self) -> Option<&'static str> {
@@ -112,8 +88,12 @@ pub fn extract(
     let mut builder = Builder::default();
     let mut summaries = Vec::with_capacity(sources.len());
     for (name, source) in sources {
-        let error = |error| SourceError { input: name.clone(), error };
-        let mut summary = extract_one(name, source.as_ref(), options, control, &mut builder).map_err(error)?;
+        let error = |error| SourceError {
+            input: name.clone(),
+            error,
+        };
+        let mut summary =
+            extract_one(name, source.as_ref(), options, control, &mut builder).map_err(error)?;
         if summary.files == 0 && summary.omitted_count == 0 {
             return Err(error(ImageError::NothingListed {
                 owners: summary.skipped.get(&Skip::Owner).copied().unwrap_or(0),
@@ -122,19 +102,34 @@ pub fn extract(
         summary.name.clone_from(name);
         summaries.push(summary);
     }
-    Ok(Extraction { allowlist: builder.build(), sources: summaries })
+    Ok(Extraction {
+        allowlist: builder.build(),
+        sources: summaries,
+    })
 }
 
 /// Says what an image is made of, without hashing it.
 ///
 /// # Errors
 /// As [`extract`], but an unreadable file is none: no file is opened.
-pub fn inspect(source: &dyn Source, options: &ExtractOptions, control: &Control) -> Result<Summary, ImageError> {
+pub fn inspect(
+    name: &[u8],
+    source: &dyn Source,
+    options: &ExtractOptions,
+    control: &Control,
+) -> Result<Summary, SourceError> {
     let mut collector = Collector::new(None, options.keep_going);
-    collector.summary.layer = source.scan(
-        &Scan { selection: &options.selection, limits: &options.limits, control },
-        &mut collector,
-    )?;
+    let scan = Scan {
+        selection: &options.selection,
+        limits: &options.limits,
+        control,
+    };
+    let layer = source.scan(&scan, &mut collector);
+    collector.summary.layer = layer.map_err(|error| SourceError {
+        input: name.to_vec(),
+        error,
+    })?;
+    collector.summary.name = name.to_vec();
     for file in &collector.files {
         collector.summary.count(file);
     }
@@ -154,7 +149,11 @@ fn extract_one<'s>(
         fail_fast: !options.keep_going,
         control,
     };
-    let scan = Scan { selection: &options.selection, limits: &options.limits, control };
+    let scan = Scan {
+        selection: &options.selection,
+        limits: &options.limits,
+        control,
+    };
     let (scanned, outcomes) = hash_all(&pool, |submit: &Submit<'_, Content<'s>>| {
         let mut collector = Collector::new(Some(submit), options.keep_going);
         source.scan(&scan, &mut collector).map(|layer| {
@@ -192,9 +191,11 @@ fn extract_one<'s>(
                 }
                 summary.count(file);
             }
-            Some(Hashed::Failed(error)) => summary.omit(
-                error.take().unwrap_or_else(|| ImageError::SharesUnreadable { path: file.path.clone() }),
-            ),
+            Some(Hashed::Failed(error)) => {
+                summary.omit(error.take().unwrap_or_else(|| ImageError::SharesUnreadable {
+                    path: file.path.clone(),
+                }))
+            }
             None => return Err(ImageError::Stopped),
         }
     }
@@ -205,20 +206,6 @@ fn extract_one<'s>(
 enum Hashed {
     Digests(Box<[Digest]>),
     Failed(Option<ImageError>),
-}
-
-impl Summary {
-    fn count(&mut self, file: &File) {
-        self.files = self.files.saturating_add(1);
-        self.bytes = self.bytes.saturating_add(file.size_bytes);
-    }
-
-    fn omit(&mut self, error: ImageError) {
-        self.omitted_count = self.omitted_count.saturating_add(1);
-        if self.omitted.len() < MAX_LISTED {
-            self.omitted.push(error);
-        }
-    }
 }
 
 /// Takes what a source yields: bytes go to the pool, the rest is kept.
@@ -233,7 +220,13 @@ struct Collector<'c, 's> {
 
 impl<'c, 's> Collector<'c, 's> {
     fn new(submit: Option<&'c Submit<'c, Content<'s>>>, keep_going: bool) -> Self {
-        Self { submit, keep_going, contents: 0, files: Vec::new(), summary: Summary::default() }
+        Self {
+            submit,
+            keep_going,
+            contents: 0,
+            files: Vec::new(),
+            summary: Summary::default(),
+        }
     }
 }
 
@@ -252,15 +245,11 @@ impl<'s> Sink<'s> for Collector<'_, 's> {
     }
 
     fn skip(&mut self, skip: Skip) {
-        let count = self.summary.skipped.entry(skip).or_default();
-        *count = count.saturating_add(1);
+        self.summary.skip(skip);
     }
 
     fn note(&mut self, note: Note) {
-        self.summary.note_count = self.summary.note_count.saturating_add(1);
-        if self.summary.notes.len() < MAX_LISTED {
-            self.summary.notes.push(note);
-        }
+        self.summary.note(note);
     }
 
     fn omit(&mut self, error: ImageError) -> Result<(), ImageError> {

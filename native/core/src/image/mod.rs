@@ -13,13 +13,17 @@
 mod error;
 mod extract;
 mod limits;
+mod open;
 mod selection;
+mod summary;
 mod tree;
 
 pub use error::ImageError;
-pub use extract::{ExtractOptions, Extraction, MAX_LISTED, SourceError, Summary, extract, inspect};
+pub use extract::{ExtractOptions, Extraction, SourceError, extract, inspect};
 pub use limits::Limits;
+pub use open::open;
 pub use selection::{DEFAULT_SKIPPED_PATHS, Selection, Skip};
+pub use summary::{MAX_LISTED, Summary};
 pub use tree::Tree;
 
 use ima_assay_digest::Control;

@@ -1,0 +1,98 @@
+//! Opening an image: its format is told by its first bytes, never by its name.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+
+use super::{ImageError, Limits, Source, SourceError, Tree};
+
+/// The name of standard input.
+const STANDARD_INPUT: &[u8] = b"-";
+
+/// Bytes looked at to tell a format.
+const HEAD_BYTES: u64 = 4096;
+
+/// One format a file can have: a new one is a row here.
+struct Row {
+    /// Whether the first bytes look like it.
+    detect: fn(&[u8]) -> bool,
+    open: fn(File) -> Result<Box<dyn Source>, ImageError>,
+}
+
+/// Tried in this order.
+const FORMATS: &[Row] = &[];
+
+/// Opens the image called `name`; `-` is standard input, kept in an anonymous temporary file.
+///
+/// # Errors
+/// [`ImageError::Io`], [`ImageError::Empty`], [`ImageError::UnknownFormat`], or what the format says.
+pub fn open(name: &[u8], limits: &Limits) -> Result<Box<dyn Source>, SourceError> {
+    open_image(name, limits).map_err(|error| SourceError {
+        input: name.to_vec(),
+        error,
+    })
+}
+
+fn open_image(name: &[u8], limits: &Limits) -> Result<Box<dyn Source>, ImageError> {
+    let unreadable = |error| ImageError::Io {
+        path: name.to_vec(),
+        error,
+    };
+    if name == STANDARD_INPUT {
+        return open_file(spool(limits)?, unreadable);
+    }
+    let path = Path::new(OsStr::from_bytes(name));
+    let metadata = path.metadata().map_err(unreadable)?;
+    if metadata.is_dir() {
+        return Ok(Box::new(Tree::open(path)?));
+    }
+    // Opening a FIFO or a socket could wait for ever.
+    if !metadata.is_file() {
+        return Err(unreadable(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "neither a regular file nor a directory",
+        )));
+    }
+    open_file(File::open(path).map_err(unreadable)?, unreadable)
+}
+
+fn open_file(
+    mut file: File,
+    unreadable: impl Fn(io::Error) -> ImageError,
+) -> Result<Box<dyn Source>, ImageError> {
+    let mut head = Vec::new();
+    file.by_ref()
+        .take(HEAD_BYTES)
+        .read_to_end(&mut head)
+        .map_err(&unreadable)?;
+    file.rewind().map_err(&unreadable)?;
+    if head.is_empty() {
+        return Err(ImageError::Empty);
+    }
+    match FORMATS.iter().find(|format| (format.detect)(&head)) {
+        Some(format) => (format.open)(file),
+        None => {
+            head.truncate(16);
+            Err(ImageError::UnknownFormat { head })
+        }
+    }
+}
+
+/// Keeps standard input in a temporary file without a name, since formats want to look back.
+fn spool(limits: &Limits) -> Result<File, ImageError> {
+    let unreadable = |error| ImageError::Io {
+        path: STANDARD_INPUT.to_vec(),
+        error,
+    };
+    let mut file = tempfile::tempfile().map_err(unreadable)?;
+    let most = limits.max_spooled_bytes;
+    let copied =
+        io::copy(&mut io::stdin().lock().take(most.saturating_add(1)), &mut file).map_err(unreadable)?;
+    if copied > most {
+        return Err(ImageError::InputTooLarge { limit: most });
+    }
+    file.rewind().map_err(unreadable)?;
+    Ok(file)
+}

@@ -1,0 +1,21 @@
+import type { Argv } from 'yargs';
+
+/** What every command is given beside its arguments. */
+export interface CommandContext {
+  /** Aborted when the user interrupts. */
+  readonly signal: AbortSignal;
+}
+
+/** The arguments as yargs parsed them: untyped until a command has read them. */
+export type ParsedArguments = Readonly<Record<string, unknown>>;
+
+/** One command. A file of `commands/` exports one. */
+export interface Command {
+  /** Name and positionals, in yargs' notation. */
+  readonly usage: string;
+  readonly summary: string;
+  /** Declares options and examples: all help is made from them. */
+  readonly options: (yargs: Argv) => Argv;
+  /** Does the work and returns the exit code. */
+  readonly run: (parsed: ParsedArguments, context: CommandContext) => Promise<number>;
+}

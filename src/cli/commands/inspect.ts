@@ -1,0 +1,68 @@
+import { inspectImage } from '../../image/extract.ts';
+import type { ImageSummary, Layer } from '../../image/types.ts';
+import { flag, many, one } from '../arguments.ts';
+import type { Command } from '../command.ts';
+import { exitCodes } from '../exit.ts';
+import { declareImageOptions, readImageOptions } from '../image-options.ts';
+import { writeData } from '../output.ts';
+import { openProgress } from '../progress.ts';
+import { findSources } from '../sources.ts';
+import { escapeControls, formatBytes, formatCount, plural } from '../terminal.ts';
+
+/** `inspect`: what an image is made of. */
+export const command: Command = {
+  usage: 'inspect <source..>',
+  summary: 'Show what an image is made of: segments, compressions, counts, sizes',
+  options: (yargs) =>
+    declareImageOptions(
+      yargs
+        .positional('source', {
+          type: 'string',
+          array: true,
+          describe: 'Initramfs, UKI or root directory; a glob; - for standard input',
+        })
+        .option('json', { type: 'boolean', describe: 'Write JSON' })
+        .option('output', { alias: 'o', type: 'string', requiresArg: true, describe: 'Write to FILE' }),
+    ).example('$0 inspect /boot/initrd.img-6.1.0-30-amd64', 'the segments of an initramfs'),
+  run: async (parsed, { signal }) => {
+    const options = readImageOptions(parsed);
+    const summaries: ImageSummary[] = [];
+    for (const source of await findSources(many(parsed, 'source'))) {
+      const progress = openProgress('reading', { quiet: flag(parsed, 'quiet') });
+      const summary = inspectImage(source, { ...options, signal, onProgress: progress.onProgress });
+      summaries.push(await summary.finally(progress.close));
+    }
+    const text = flag(parsed, 'json')
+      ? `${JSON.stringify({ schemaVersion: 1, sources: summaries }, null, 2)}\n`
+      : summaries.map(drawSummary).join('\n');
+    await writeData([Buffer.from(text)], { output: one(parsed, 'output'), signal });
+    return summaries.every(({ omitted }) => omitted.count === 0) ? exitCodes.done : exitCodes.undecided;
+  },
+};
+
+function drawSummary(summary: ImageSummary): string {
+  const { name, files, bytes, skipped, omitted, notes, layer } = summary;
+  const lines = [`${escapeControls(name)}`, ...drawLayer(layer, '')];
+  lines.push(`${plural(files, 'file')} to list, ${formatBytes(bytes)}`);
+  const left = Object.entries(skipped).map(([reason, count]) => `${formatCount(count)} ${reason}`);
+  if (left.length > 0) lines.push(`skipped: ${left.join(', ')}`);
+  for (const note of notes.first) lines.push(`note: ${escapeControls(note.text)} [${note.code}]`);
+  if (notes.count > notes.first.length) lines.push(`and ${notes.count - notes.first.length} notes more`);
+  for (const { problem, code } of omitted.first) lines.push(`cannot be read: ${escapeControls(problem)} [${code}]`);
+  return `${lines.join('\n')}\n`;
+}
+
+function drawLayer(layer: Layer, indent: string): readonly string[] {
+  const at = layer.offsetBytes === null ? '' : ` at ${layer.offsetBytes}`;
+  const size = layer.sizeBytes === null ? '' : `, ${formatBytes(layer.sizeBytes)}`;
+  const facts = Object.entries(layer.facts).map(([name, value]) =>
+    typeof value === 'number'
+      ? `${/bytes/i.test(name) ? formatBytes(value) : formatCount(value)} ${name}`
+      : `${name} ${escapeControls(value)}`,
+  );
+  const inside = `${indent}  `;
+  return [
+    `${indent}${layer.kind}${at}${size}${facts.length === 0 ? '' : `: ${facts.join(', ')}`}`,
+    ...layer.layers.flatMap((next) => drawLayer(next, inside)),
+  ];
+}

@@ -1,0 +1,80 @@
+import type { Argv } from 'yargs';
+import type { ExtractOptions, Limits } from '../image/types.ts';
+import { UsageError } from '../usage.ts';
+import { flag, many, one, wholeNumber } from './arguments.ts';
+import type { ParsedArguments } from './command.ts';
+
+/** The limits by the names they have on the command line. */
+const limitNames = {
+  'max-unpacked-bytes': 'maxUnpackedBytes',
+  'max-ratio': 'maxRatio',
+  'max-files': 'maxFiles',
+  'max-depth': 'maxDepth',
+  'max-symlinks': 'maxSymlinks',
+  'max-window-bytes': 'maxWindowBytes',
+  'max-spooled-bytes': 'maxSpooledBytes',
+} as const satisfies Readonly<Record<string, keyof Limits>>;
+
+/** Declares the options that say how an image is read. */
+export function declareImageOptions(yargs: Argv): Argv {
+  return yargs
+    .option('skip', {
+      type: 'string',
+      requiresArg: true,
+      describe: 'Leave out PATH of a root filesystem and all below it (repeatable)',
+    })
+    .option('default-skips', {
+      type: 'boolean',
+      default: true,
+      describe: "Leave out what Keylime's generator does: /dev /proc /run /sys /tmp /var … (--no-default-skips)",
+    })
+    .option('all-owners', {
+      type: 'boolean',
+      describe: "Take files of every owner of a root filesystem, not only root's",
+    })
+    .option('one-file-system', { type: 'boolean', describe: 'Stay on the filesystem a tree starts on' })
+    .option('keep-going', {
+      type: 'boolean',
+      describe: 'List what cannot be read and go on; the exit code is 2 all the same',
+    })
+    .option('limit', {
+      type: 'string',
+      requiresArg: true,
+      describe: `Set an upper bound, NAME=NUMBER with K, M, G or T (repeatable): ${Object.keys(limitNames).join(', ')}`,
+    })
+    .option('quiet', { alias: 'q', type: 'boolean', describe: 'No progress and no summary' });
+}
+
+/** The options as the library takes them. */
+export function readImageOptions(parsed: ParsedArguments): ExtractOptions {
+  return {
+    skipPaths: many(parsed, 'skip'),
+    defaultSkips: flag(parsed, 'default-skips'),
+    allOwners: flag(parsed, 'all-owners'),
+    oneFileSystem: flag(parsed, 'one-file-system'),
+    keepGoing: flag(parsed, 'keep-going'),
+    limits: readLimits(many(parsed, 'limit')),
+  };
+}
+
+/** Hashing threads, if the user named a number. */
+export function readThreads(parsed: ParsedArguments): number | undefined {
+  const threads = one(parsed, 'threads');
+  return threads === undefined ? undefined : wholeNumber(threads, '--threads');
+}
+
+function readLimits(given: readonly string[]): Limits {
+  return Object.fromEntries(
+    given.map((text) => {
+      const [name = '', value = ''] = text.split('=', 2);
+      const limit = Object.entries(limitNames).find(([known]) => known === name)?.[1];
+      if (limit === undefined) {
+        throw new UsageError('ARGUMENT_INVALID', {
+          problem: `--limit: unknown name ${JSON.stringify(name)}`,
+          hint: `known are ${Object.keys(limitNames).join(', ')}`,
+        });
+      }
+      return [limit, wholeNumber(value, `--limit ${name}`)];
+    }),
+  );
+}

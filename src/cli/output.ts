@@ -1,0 +1,28 @@
+import { once } from 'node:events';
+import { writeAtomically, writeChecksum, type WrittenFile } from '../output/atomic-file.ts';
+
+/** Where a command's data goes: a file, or standard output. */
+export interface Destination {
+  /** `-` or nothing is standard output. */
+  readonly output: string | undefined;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Writes data to standard output, or to a file together with its checksum file.
+ * @returns the files that were written
+ */
+export async function writeData(
+  pieces: Iterable<Uint8Array>,
+  { output, signal }: Destination,
+): Promise<readonly WrittenFile[]> {
+  if (output === undefined || output === '-') {
+    for (const piece of pieces) {
+      signal.throwIfAborted();
+      if (!process.stdout.write(piece)) await once(process.stdout, 'drain', { signal });
+    }
+    return [];
+  }
+  const file = await writeAtomically(output, pieces, { signal });
+  return [file, await writeChecksum(file)];
+}

@@ -1,0 +1,52 @@
+import yargs from 'yargs';
+import { packageVersion } from '../native/load.ts';
+import { UsageError } from '../usage.ts';
+import { fromSentinel, toSentinels } from './arguments.ts';
+import type { Command, CommandContext } from './command.ts';
+import * as doctor from './commands/doctor.ts';
+import * as extract from './commands/extract.ts';
+import * as inspect from './commands/inspect.ts';
+import { exitCodes } from './exit.ts';
+
+const commands: readonly Command[] = [extract.command, inspect.command, doctor.command];
+
+const epilogue = [
+  'Exit codes: 0 done or verified; 1 checked, and findings exist; 2 could not decide (usage, unreadable or',
+  'malformed input); 3 a remote system refused or failed; 130 interrupted.',
+].join('\n');
+
+/** Parses the arguments, runs one command and returns the exit code. */
+export async function run(args: readonly string[], signal: AbortSignal): Promise<number> {
+  let code: number = exitCodes.done;
+  const context: CommandContext = { signal };
+  const parser = yargs(toSentinels(args))
+    .scriptName('ima-assay')
+    .locale('en')
+    .usage('$0 COMMAND\n\nGolden digests from Linux images, for attesting machines with IMA and Keylime.')
+    .parserConfiguration({ 'greedy-arrays': false, 'dot-notation': false, 'duplicate-arguments-array': true })
+    .strict()
+    .recommendCommands()
+    .demandCommand(1, 'a command is missing')
+    .showHelpOnFail(false)
+    .version(packageVersion())
+    .alias('version', 'V')
+    .alias('help', 'h')
+    .wrap(Math.min(110, process.stdout.columns ?? 110))
+    .epilogue(epilogue)
+    .exitProcess(false)
+    .fail((message: string | null, error: Error | undefined) => {
+      if (error !== undefined && message === null) throw error;
+      throw new UsageError('ARGUMENT_INVALID', {
+        problem: fromSentinel(message ?? 'wrong arguments'),
+        hint: '`ima-assay --help` and `ima-assay COMMAND --help` tell more',
+        cause: error,
+      });
+    });
+  for (const command of commands) {
+    parser.command(command.usage, command.summary, command.options, async (parsed) => {
+      code = await command.run(parsed, context);
+    });
+  }
+  await parser.parseAsync();
+  return code;
+}

@@ -1,0 +1,29 @@
+/** Escapes control characters, so that a hostile name cannot drive a terminal or forge a line. */
+export function escapeControls(text: string): string {
+  // eslint-disable-next-line no-control-regex -- control characters are what is looked for
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu, (character) =>
+    `\\u{${character.codePointAt(0)?.toString(16) ?? ''}}`,
+  );
+}
+
+/** A number of bytes for a person: `1.4 GiB`. */
+export function formatBytes(bytes: number): string {
+  const units = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
+  let value = bytes;
+  let unit = 0;
+  while (value >= 1024 && unit < units.length - 1) {
+    value /= 1024;
+    unit += 1;
+  }
+  return `${unit === 0 ? value : value.toFixed(1)} ${units[unit] ?? ''}`;
+}
+
+/** A count with thin separators: `67 949`. */
+export function formatCount(count: number): string {
+  return count.toString().replace(/\B(?=(?:\d{3})+$)/g, ' ');
+}
+
+/** `1 file`, `2 files`. */
+export function plural(count: number, noun: string): string {
+  return `${formatCount(count)} ${noun}${count === 1 ? '' : 's'}`;
+}

@@ -1,0 +1,84 @@
+import type { WorkOptions } from '../native/work.ts';
+
+/** Upper bounds on what an image may make us do. One that is left out has the default named beside it. */
+export interface Limits {
+  /** Bytes a compressed image may unpack to: 8 GiB. */
+  readonly maxUnpackedBytes?: number | undefined;
+  /** Unpacked bytes for each byte of input, once 64 MiB were unpacked: 2 000. */
+  readonly maxRatio?: number | undefined;
+  /** Members or files: 4 Mi. */
+  readonly maxFiles?: number | undefined;
+  /** Directories inside one another: 4 096. */
+  readonly maxDepth?: number | undefined;
+  /** Symbolic links followed for one path: 40. */
+  readonly maxSymlinks?: number | undefined;
+  /** Memory of a decompressor's window, in bytes: 128 MiB. */
+  readonly maxWindowBytes?: number | undefined;
+  /** Bytes of standard input kept in a temporary file: 64 GiB. */
+  readonly maxSpooledBytes?: number | undefined;
+}
+
+/** How to read images. The defaults are Keylime's: SHA-256, and its choice of files. */
+export interface ExtractOptions extends WorkOptions {
+  /** Hash algorithms by the kernel's names, all of them in one pass. Default `['sha256']`. */
+  readonly algorithms?: readonly string[] | undefined;
+  /** Absolute paths inside a root filesystem to leave out, with all below them. */
+  readonly skipPaths?: readonly string[] | undefined;
+  /** Also leave out what Keylime's own generator does (`/dev`, `/proc`, `/tmp`, `/var`, …). Default true. */
+  readonly defaultSkips?: boolean | undefined;
+  /** Take files of every owner of a root filesystem, not only of root. Default false. */
+  readonly allOwners?: boolean | undefined;
+  /** Stay on the filesystem a tree starts on. Default false. */
+  readonly oneFileSystem?: boolean | undefined;
+  /** List what cannot be read in the result instead of throwing. Default false. */
+  readonly keepGoing?: boolean | undefined;
+  /** Hashing threads. Default: one per core. */
+  readonly threads?: number | undefined;
+  readonly limits?: Limits | undefined;
+}
+
+/** One part of an image and the parts inside it. */
+export interface Layer {
+  /** `initramfs`, `segment`, `archive`, `tree`, `uki`, … */
+  readonly kind: string;
+  /** Where it starts in the part around it. */
+  readonly offsetBytes: number | null;
+  readonly sizeBytes: number | null;
+  /** Facts of this kind, in the order in which a person wants them. */
+  readonly facts: Readonly<Record<string, string | number>>;
+  readonly layers: readonly Layer[];
+}
+
+/** Something about an image that is no error. */
+export interface Note {
+  readonly code: string;
+  readonly text: string;
+  /** Escaped for display. */
+  readonly path: string | null;
+  readonly offsetBytes: number | null;
+}
+
+/** A file that is missing from the result because it could not be read. */
+export interface Omission {
+  readonly code: string;
+  readonly problem: string;
+  /** Escaped for display. */
+  readonly path: string | null;
+  readonly offsetBytes?: number | null;
+}
+
+/** What was met in one image. */
+export interface ImageSummary {
+  /** The image, as the caller named it. */
+  readonly name: string;
+  /** Regular files listed. */
+  readonly files: number;
+  /** Sum of their sizes. */
+  readonly bytes: number;
+  /** How often something was left out on purpose: `paths`, `owners`, `symlinks`, `special`, `mounts`, `loops`. */
+  readonly skipped: Readonly<Record<string, number>>;
+  /** What could not be read, with `keepGoing`; the first 10 000 in full. */
+  readonly omitted: { readonly count: number; readonly first: readonly Omission[] };
+  readonly notes: { readonly count: number; readonly first: readonly Note[] };
+  readonly layer: Layer;
+}

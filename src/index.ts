@@ -1,0 +1,18 @@
+export { Allowlist, Serialisation } from './allowlist/allowlist.ts';
+export type { AllowlistFormat, AllowlistRow } from './allowlist/allowlist.ts';
+export { AssayError } from './error.ts';
+export type { Place } from './error.ts';
+export { extractAllowlist, inspectImage } from './image/extract.ts';
+export type { Extraction } from './image/extract.ts';
+export type { ExtractOptions, ImageSummary, Layer, Limits, Note, Omission } from './image/types.ts';
+export { AllowlistError, ImageError, NativeError } from './native/errors.ts';
+export { listAlgorithms } from './native/algorithms.ts';
+export type { HashAlgorithm } from './native/algorithms.ts';
+export type { Progress, WorkOptions } from './native/work.ts';
+export { OutputError, writeAtomically, writeChecksum } from './output/atomic-file.ts';
+export type { WrittenFile } from './output/atomic-file.ts';
+export { ExcludeListError, parseExcludeList } from './runtime-policy/exclude-list.ts';
+export type { ExcludePattern } from './runtime-policy/exclude-list.ts';
+export { formatTimestamp } from './runtime-policy/settings.ts';
+export type { PolicySettings } from './runtime-policy/settings.ts';
+export { UsageError } from './usage.ts';
