@@ -83,7 +83,10 @@ export class Allowlist implements Iterable<AllowlistRow> {
    * Serialises the list.
    * @param keepGoing - leave out what the format cannot write; see {@link Serialisation.omitted}
    */
-  serialise(format: AllowlistFormat, { keepGoing = false }: { readonly keepGoing?: boolean } = {}): Serialisation {
+  serialise(
+    format: AllowlistFormat,
+    { keepGoing = false }: { readonly keepGoing?: boolean } = {},
+  ): Serialisation {
     return new Serialisation(guard(() => this.#writer(format, keepGoing)));
   }
 

@@ -26,7 +26,8 @@ export function declareImageOptions(yargs: Argv): Argv {
     .option('default-skips', {
       type: 'boolean',
       default: true,
-      describe: "Leave out what Keylime's generator does: /dev /proc /run /sys /tmp /var … (--no-default-skips)",
+      describe:
+        "Leave out what Keylime's generator does: /dev /proc /run /sys /tmp /var … (--no-default-skips)",
     })
     .option('all-owners', {
       type: 'boolean',

@@ -57,7 +57,12 @@ function checkNode(): Check {
 function checkCore(): Check {
   const neededFor = 'everything';
   try {
-    return { name: 'native core', ok: true, found: `${loadAddon().coreVersion()}, ${platformName()}`, neededFor };
+    return {
+      name: 'native core',
+      ok: true,
+      found: `${loadAddon().coreVersion()}, ${platformName()}`,
+      neededFor,
+    };
   } catch (error) {
     const found = error instanceof Error ? error.message : String(error);
     const fix = error instanceof NativeError ? (error.hint ?? '') : 'reinstall ima-assay';
@@ -69,4 +74,3 @@ function checkAlgorithms(): Check {
   const names = listAlgorithms().map(({ name }) => name);
   return { name: 'hash algorithms', ok: names.length > 0, found: names.join(' '), neededFor: 'extract' };
 }
-

@@ -62,7 +62,10 @@ export const command: Command = {
         }),
     )
       .example('$0 extract keylime-image.initrd -o allowlist.txt', 'an allowlist and its checksum')
-      .example('$0 extract / --format runtime-policy -e excludes.txt -o policy.json', 'a policy of this machine')
+      .example(
+        '$0 extract / --format runtime-policy -e excludes.txt -o policy.json',
+        'a policy of this machine',
+      )
       .example('$0 extract image.initrd rootfs/ --all-owners | sort', 'two images, merged'),
   run: async (parsed, { signal }) => {
     const format = readFormat(parsed);
@@ -102,7 +105,10 @@ function readFormat(parsed: ParsedArguments): FormatName {
   return 'json';
 }
 
-async function readAllowlistFormat(format: FormatName, excludeLists: readonly string[]): Promise<AllowlistFormat> {
+async function readAllowlistFormat(
+  format: FormatName,
+  excludeLists: readonly string[],
+): Promise<AllowlistFormat> {
   if (format !== 'runtime-policy') {
     if (excludeLists.length > 0) {
       throw new UsageError('ARGUMENT_INVALID', {
@@ -146,11 +152,14 @@ function summarise({ sources }: Extraction): void {
   for (const { name, files, bytes, skipped, notes } of sources) {
     const left = Object.entries(skipped).map(([reason, count]) => `${count} ${reason}`);
     const skips = left.length === 0 ? '' : `; skipped: ${left.join(', ')}`;
-    process.stderr.write(`${escapeControls(name)}: ${plural(files, 'file')}, ${formatBytes(bytes)}${skips}\n`);
+    process.stderr.write(
+      `${escapeControls(name)}: ${plural(files, 'file')}, ${formatBytes(bytes)}${skips}\n`,
+    );
     for (const note of notes.first.slice(0, MAX_SHOWN)) {
       process.stderr.write(`  note: ${escapeControls(note.text)} [${note.code}]\n`);
     }
-    if (notes.count > MAX_SHOWN) process.stderr.write(`  and ${notes.count - MAX_SHOWN} notes more (--format json)\n`);
+    if (notes.count > MAX_SHOWN)
+      process.stderr.write(`  and ${notes.count - MAX_SHOWN} notes more (--format json)\n`);
   }
 }
 
@@ -161,7 +170,8 @@ function reportOmissions(sources: readonly ImageSummary[]): void {
     for (const { problem, code } of omitted.first.slice(0, MAX_SHOWN)) {
       warn(`${name}: omitted: ${problem} [${code}]`);
     }
-    if (omitted.count > MAX_SHOWN) warn(`${name}: ${omitted.count} omitted in all (--format json lists them)`);
+    if (omitted.count > MAX_SHOWN)
+      warn(`${name}: ${omitted.count} omitted in all (--format json lists them)`);
   }
 }
 

@@ -48,7 +48,8 @@ function drawSummary(summary: ImageSummary): string {
   if (left.length > 0) lines.push(`skipped: ${left.join(', ')}`);
   for (const note of notes.first) lines.push(`note: ${escapeControls(note.text)} [${note.code}]`);
   if (notes.count > notes.first.length) lines.push(`and ${notes.count - notes.first.length} notes more`);
-  for (const { problem, code } of omitted.first) lines.push(`cannot be read: ${escapeControls(problem)} [${code}]`);
+  for (const { problem, code } of omitted.first)
+    lines.push(`cannot be read: ${escapeControls(problem)} [${code}]`);
   return `${lines.join('\n')}\n`;
 }
 
@@ -57,7 +58,9 @@ function drawLayer(layer: Layer, indent: string): readonly string[] {
   const size = layer.sizeBytes === null ? '' : `, ${formatBytes(layer.sizeBytes)}`;
   const facts = Object.entries(layer.facts).map(([name, value]) =>
     typeof value === 'number'
-      ? `${/bytes/i.test(name) ? formatBytes(value) : formatCount(value)} ${name}`
+      ? name === 'bytes'
+        ? formatBytes(value)
+        : `${formatCount(value)} ${name}`
       : `${name} ${escapeControls(value)}`,
   );
   const inside = `${indent}  `;

@@ -9,7 +9,6 @@ use super::{
 };
 use crate::allowlist::{Allowlist, Builder, FileFacts};
 use crate::error::{Explain, Place};
-use crate::path::Escaped;
 
 /// How to extract. The defaults are Keylime's: SHA-256, and its choice of files.
 #[derive(Debug, Clone)]
@@ -49,7 +48,7 @@ pub struct Extraction {
 
 /// An image's error, and which image it was.
 #[derive(Debug, thiserror::Error)]
-#[error("{}: {error}", Escaped(input))]
+#[error("{error}")]
 pub struct SourceError {
     /// The image, as the caller named it.
     pub input: Vec<u8>,
