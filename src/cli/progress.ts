@@ -5,7 +5,7 @@ import { formatBytes, formatCount } from './terminal.ts';
 export interface ProgressLine {
   /** Undefined where no line is shown: then nothing needs to be asked. */
   readonly onProgress: ((progress: Progress) => void) | undefined;
-  close(): void;
+  readonly close: () => void;
 }
 
 const CLEAR_LINE = '\r\u001b[K';

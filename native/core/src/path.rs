@@ -11,7 +11,7 @@ impl fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for chunk in self.0.utf8_chunks() {
             for character in chunk.valid().chars() {
-                if character.is_control() || character == '\\' {
+                if is_deceptive(character) || character == '\\' {
                     write!(f, "{}", character.escape_default())?;
                 } else {
                     f.write_char(character)?;
@@ -24,6 +24,12 @@ impl fmt::Display for Escaped<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether a character moves the cursor, ends a line or turns the direction of text around.
+fn is_deceptive(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// A path as IMA writes it into a measurement list: every blank becomes an underscore, nothing else
@@ -47,11 +53,12 @@ mod tests {
 
     #[test]
     fn names_are_shown_on_one_line_without_control_characters() {
-        let rows: [(&[u8], &str); 4] = [
+        let rows: [(&[u8], &str); 5] = [
             (b"/usr/bin/x y", "/usr/bin/x y"),
             ("/caf\u{e9}".as_bytes(), "/caf\u{e9}"),
             (b"/a\nb\x1b[2J\\", "/a\\nb\\u{1b}[2J\\\\"),
             (b"/\xff\xfe", "/\\xff\\xfe"),
+            ("/\u{202e}gpj.exe".as_bytes(), "/\\u{202e}gpj.exe"),
         ];
         for (path, shown) in rows {
             assert_eq!(Escaped(path).to_string(), shown);

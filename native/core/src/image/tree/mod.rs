@@ -413,3 +413,6 @@ impl ima_assay_digest::Content for TreeFile {
         Ok(read)
     }
 }
+
+#[cfg(test)]
+mod tests;
