@@ -1,5 +1,13 @@
 //! Images, measurement lists and policies, read without Node and without unsafe code.
 #![forbid(unsafe_code)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::arithmetic_side_effects,
+        clippy::as_conversions,
+        reason = "a test that overflows fails, as it should"
+    )
+)]
 
 pub mod allowlist;
 pub mod error;

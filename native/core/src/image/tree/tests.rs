@@ -309,7 +309,7 @@ fn an_unreadable_file_stops_or_is_listed_with_each_of_its_names() {
     fs::write(root.path().join("good"), "x").unwrap();
     fs::write(root.path().join("secret"), "x").unwrap();
     fs::hard_link(root.path().join("secret"), root.path().join("secret2")).unwrap();
-    fs::set_permissions(root.path().join("secret"), fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(root.path().join("secret"), fs::Permissions::from_mode(0o000)).unwrap();
     if fs::read(root.path().join("secret")).is_ok() {
         println!("skipped: root can read every file; the command line's tests do this as another user");
         return;
