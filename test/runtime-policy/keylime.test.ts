@@ -5,10 +5,11 @@ import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
-import { expect, test, type TestContext } from 'vitest';
+import { expect, test } from 'vitest';
 
 import { runCli } from '../support/cli.ts';
 import { freshDirectory } from '../support/directory.ts';
+import { digestsOf, needsKeylime } from '../support/keylime.ts';
 import { skipAloud } from '../support/tools.ts';
 
 /** Loads the policy as the verifier does, and prints it as Python writes it. */
@@ -20,12 +21,6 @@ with open(sys.argv[1]) as file:
 ima.validate_runtime_policy(policy)
 sys.stdout.write(json.dumps(policy))
 `;
-
-/** The virtual environment of .ci/setup-keylime, or a skip. */
-function needsKeylime(test: TestContext): string {
-  const directory = process.env['IMA_ASSAY_KEYLIME'];
-  return directory ?? skipAloud(test, 'IMA_ASSAY_KEYLIME names no directory of .ci/setup-keylime');
-}
 
 async function makeRoot(): Promise<string> {
   const root = await freshDirectory();
@@ -63,15 +58,9 @@ test("Keylime's generator lists the same digests for the same tree", async (cont
   if (process.getuid?.() !== 0) skipAloud(context, 'keylime-policy runs only as root');
   const root = await makeRoot();
   const theirs = join(await freshDirectory(), 'theirs.json');
-  await promisify(execFile)(join(keylime, 'bin/keylime-policy'), [
-    ...['create', 'runtime', '--rootfs', root, '-o', theirs],
-  ]);
+  const generate = ['create', 'runtime', '--rootfs', root, '-o', theirs];
+  await promisify(execFile)(join(keylime, 'bin/keylime-policy'), generate);
   const ours = await runCli(['extract', root, '--format', 'runtime-policy']);
   expect(ours.code).toBe(0);
-  expect(digests(ours.stdout)).toEqual(digests(await readFile(theirs, 'utf8')));
+  expect(digestsOf(ours.stdout)).toEqual(digestsOf(await readFile(theirs, 'utf8')));
 });
-
-function digests(policy: string): unknown {
-  const parsed: unknown = JSON.parse(policy);
-  return typeof parsed === 'object' && parsed !== null && 'digests' in parsed ? parsed.digests : undefined;
-}
