@@ -36,6 +36,7 @@ macro_rules! hashers {
 }
 
 // The shorter forms of Whirlpool and Tiger are the kernel's: the long digest, cut.
+// Linux, crypto/wp512.c; crypto/tgr192.c until 5.14.
 hashers! {
     Md4: md4::Md4;
     Md5: md5::Md5;
@@ -88,8 +89,19 @@ impl Hasher {
     #[must_use]
     pub fn finish(self) -> Digest {
         let Self { algorithm, state } = self;
-        state.finish(|full| Digest::truncated(algorithm, full))
+        state.finish(|full| match algorithm {
+            Algorithm::Tgr128 | Algorithm::Tgr160 | Algorithm::Tgr192 => {
+                Digest::truncated(algorithm, &big_endian_words(full))
+            }
+            _ => Digest::truncated(algorithm, full),
+        })
     }
+}
+
+/// Tiger as the kernel writes it: the same three words as everyone's, each the other way round.
+fn big_endian_words(little_endian: &[u8]) -> Vec<u8> {
+    let words = little_endian.chunks(8);
+    words.flat_map(|word| word.iter().rev()).copied().collect()
 }
 
 /// The digest of `data`, all of it at hand.

@@ -27,6 +27,8 @@ mod hasher;
 mod lanes;
 mod many;
 mod pool;
+#[cfg(test)]
+mod tests;
 mod value;
 
 pub use algorithm::{Algorithm, UnknownAlgorithm};

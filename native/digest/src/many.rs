@@ -1,8 +1,9 @@
 //! Many messages that are all in memory, hashed on the calling thread.
 
 use std::cell::Cell;
+use std::ops::Range;
 
-use crate::lanes::{Block, Lane, Lanes, Padding, State};
+use crate::lanes::{Block, Lane, Lanes, State, pad};
 use crate::{Algorithm, Digest, hash};
 
 /// The digests of `messages`, in their order, two at a time where the machine gains by it.
@@ -14,7 +15,7 @@ pub fn hash_many(algorithm: Algorithm, messages: &[&[u8]]) -> Vec<Digest> {
     }
 }
 
-fn hash_in_lanes(lanes: Lanes, messages: &[&[u8]]) -> Vec<Digest> {
+pub(crate) fn hash_in_lanes(lanes: Lanes, messages: &[&[u8]]) -> Vec<Digest> {
     let digests: Vec<Cell<Digest>> = vec![Cell::new(lanes.digest(&lanes.initial())); messages.len()];
     let waiting = Cell::new((messages, digests.as_slice()));
     let mut left = MemoryLane::new(lanes, &waiting);
@@ -33,9 +34,10 @@ struct MemoryLane<'m> {
     state: State,
     /// Whole blocks of the message that are still to come.
     blocks: &'m [Block],
-    /// The rest of the message and its padding: the last `last_left` of these.
+    /// The rest of the message and its padding.
     last: [Block; 2],
-    last_left: usize,
+    /// Which blocks of `last` are still to come.
+    last_ready: Range<usize>,
 }
 
 impl<'m> MemoryLane<'m> {
@@ -47,7 +49,7 @@ impl<'m> MemoryLane<'m> {
             state: lanes.initial(),
             blocks: &[],
             last: [[0; 64]; 2],
-            last_left: 0,
+            last_ready: 0..0,
         }
     }
 
@@ -59,15 +61,12 @@ impl<'m> MemoryLane<'m> {
         self.waiting.set((messages, digests));
 
         let (blocks, rest) = message.as_chunks();
-        let padding = Padding::new(u64::try_from(message.len()).unwrap_or(u64::MAX));
-        let last_bytes = rest.len().saturating_add(padding.bytes().len());
-        let last = self.last.as_flattened_mut();
-        let from = last.len().saturating_sub(last_bytes);
-        let end = rest.iter().chain(padding.bytes());
-        for (to, byte) in last.iter_mut().skip(from).zip(end) {
-            *to = *byte;
-        }
-        self.last_left = last_bytes / 64;
+        self.last
+            .as_flattened_mut()
+            .get_mut(..rest.len())?
+            .copy_from_slice(rest);
+        let size_bytes = u64::try_from(message.len()).unwrap_or(u64::MAX);
+        self.last_ready = 0..pad(&mut self.last, size_bytes);
         self.blocks = blocks;
         self.state = self.lanes.initial();
         self.digest = Some(digest);
@@ -81,9 +80,8 @@ impl Lane for MemoryLane<'_> {
             if !self.blocks.is_empty() {
                 return Some((&mut self.state, self.blocks));
             }
-            if self.last_left > 0 {
-                let from = self.last.len().saturating_sub(self.last_left);
-                return Some((&mut self.state, self.last.get(from..)?));
+            if !self.last_ready.is_empty() {
+                return Some((&mut self.state, self.last.get(self.last_ready.clone())?));
             }
             if let Some(digest) = self.digest.take() {
                 digest.set(self.lanes.digest(&self.state));
@@ -93,9 +91,10 @@ impl Lane for MemoryLane<'_> {
     }
 
     fn advance(&mut self, blocks: usize) {
-        match self.blocks.get(blocks..) {
-            Some(rest) if !self.blocks.is_empty() => self.blocks = rest,
-            _ => self.last_left = self.last_left.saturating_sub(blocks),
+        if self.blocks.is_empty() {
+            self.last_ready.start = self.last_ready.start.saturating_add(blocks);
+        } else {
+            self.blocks = self.blocks.get(blocks..).unwrap_or_default();
         }
     }
 }

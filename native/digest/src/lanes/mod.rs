@@ -9,6 +9,14 @@
 //! ```
 
 mod portable;
+#[cfg(target_arch = "x86_64")]
+#[expect(
+    unsafe_code,
+    reason = "the SHA instructions of x86 are reached through pointers and a feature check"
+)]
+mod sha_ni;
+#[cfg(test)]
+mod tests;
 
 use crate::{Algorithm, Digest};
 
@@ -23,9 +31,6 @@ type One = fn(&mut State, &[Block]);
 
 /// Compresses two streams of the same number of blocks.
 type Two = fn(&mut State, &[Block], &mut State, &[Block]);
-
-/// Longest padding: one bit, up to 63 bytes of zeros, the length.
-pub(crate) const MAX_PADDING: usize = 72;
 
 /// An algorithm whose streams can be hashed two at a time.
 #[derive(Clone, Copy)]
@@ -48,7 +53,14 @@ pub(crate) trait Lane {
 impl Lanes {
     /// The fastest way of this machine; none for algorithms that are not hashed in lanes.
     pub(crate) fn detect(algorithm: Algorithm) -> Option<Self> {
-        Self::portable(algorithm)
+        #[cfg(target_arch = "x86_64")]
+        let two = sha_ni::detect(algorithm);
+        #[cfg(not(target_arch = "x86_64"))]
+        let two = None;
+        Some(Self {
+            two,
+            ..Self::portable(algorithm)?
+        })
     }
 
     /// The way that every machine has: one stream after the other.
@@ -113,32 +125,25 @@ impl Lanes {
     }
 }
 
-/// What follows a message of `size_bytes`: it ends at the end of a block.
-pub(crate) struct Padding {
-    bytes: [u8; MAX_PADDING],
-    len: usize,
-}
-
-impl Padding {
-    pub(crate) fn new(size_bytes: u64) -> Self {
-        let mut bytes = [0; MAX_PADDING];
-        // 1 bit and 64 of length: nine bytes at least, then as many as fill the block.
-        let len = match usize::try_from(size_bytes % 64).unwrap_or(0) {
-            rest @ 0..=55 => 64_usize.saturating_sub(rest),
-            rest => 128_usize.saturating_sub(rest),
-        };
-        if let Some(first) = bytes.first_mut() {
-            *first = 0x80;
-        }
-        let length_at = len.saturating_sub(8);
-        if let Some(length) = bytes.get_mut(length_at..len) {
-            // The standards end at 2^64 bits; no file of 2^61 bytes will come.
-            length.copy_from_slice(&size_bytes.wrapping_shl(3).to_be_bytes());
-        }
-        Self { bytes, len }
+/// Ends a message of `size_bytes` whose last, incomplete block stands at the start of `room`.
+///
+/// Returns how many blocks of `room` are the end of the message: 1 or 2.
+pub(crate) fn pad(room: &mut [Block; 2], size_bytes: u64) -> usize {
+    let rest = usize::try_from(size_bytes % 64).unwrap_or(0);
+    // The standards end at 2^64 bits; no file of 2^61 bytes will come.
+    let bits = size_bytes.wrapping_mul(8).to_be_bytes();
+    if let Some((one_bit, zeros)) = room
+        .as_flattened_mut()
+        .get_mut(rest..)
+        .and_then(<[u8]>::split_first_mut)
+    {
+        *one_bit = 0x80;
+        zeros.fill(0);
     }
-
-    pub(crate) fn bytes(&self) -> &[u8] {
-        self.bytes.get(..self.len).unwrap_or(&self.bytes)
+    let [first, second] = room;
+    let (end, count) = if rest < 56 { (first, 1) } else { (second, 2) };
+    if let Some(length) = end.last_chunk_mut() {
+        *length = bits;
     }
+    count
 }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::queue::{Numbered, Tally, Worker};
 use super::{Content, Hashed, Outcome, READ_BYTES, read_into};
-use crate::lanes::{Block, Lane, Lanes, Padding, State};
+use crate::lanes::{Block, Lane, Lanes, State, pad};
 
 /// Hashes contents until the queue ends.
 pub(super) fn work<C: Content>(worker: &Worker<'_, C>, lanes: Lanes) -> Vec<Numbered<Outcome<C::Error>>> {
@@ -82,13 +82,12 @@ impl<'a, C: Content> ContentLane<'a, C> {
             self.filled = self.filled.saturating_add(count);
             self.size_bytes = self.size_bytes.saturating_add(self.tally.bytes(count));
             if count == 0 {
-                let padding = Padding::new(self.size_bytes);
-                for (to, byte) in buffer.iter_mut().skip(self.filled).zip(padding.bytes()) {
-                    *to = *byte;
-                }
-                self.filled = self.filled.saturating_add(padding.bytes().len());
+                let whole = self.filled / 64;
+                let room = self.buffer.get_mut(whole..).and_then(<[Block]>::first_chunk_mut);
+                let end = room.map_or(0, |room| pad(room, self.size_bytes));
+                self.ready = 0..whole.saturating_add(end);
                 self.padded = true;
-                break;
+                return Ok(());
             }
         }
         self.ready = 0..self.filled / 64;
