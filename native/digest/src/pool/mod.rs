@@ -99,8 +99,36 @@ pub enum Outcome<E> {
 ///
 /// Returns what `produce` returned, and one outcome a content in the order of submission.
 ///
+/// ```
+/// use ima_assay_digest::{Algorithm, Content, Control, Outcome, PoolOptions, hash_all};
+///
+/// struct Text(&'static [u8]);
+///
+/// impl Content for Text {
+///     type Error = std::io::Error;
+///
+///     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+///         std::io::Read::read(&mut self.0, buffer)
+///     }
+/// }
+///
+/// let options = PoolOptions {
+///     algorithms: &[Algorithm::Sha256],
+///     threads: std::thread::available_parallelism()?,
+///     fail_fast: true,
+///     control: &Control::default(),
+/// };
+/// let (last, outcomes) = hash_all(&options, |pool| {
+///     pool.submit(Text(b"hello"))?;
+///     pool.submit(Text(b"world"))
+/// });
+/// assert_eq!(last, Ok(1));
+/// assert!(outcomes.iter().all(|outcome| matches!(outcome, Outcome::Hashed(hashed) if hashed.size_bytes == 5)));
+/// # Ok::<(), std::io::Error>(())
+/// ```
+///
 /// # Panics
-/// If `produce` or a content panics (with their panic, after all threads have ended), or no thread can be
+/// If `produce` or a content panics (with their panic, after all threads have ended), or a thread cannot be
 /// started.
 pub fn hash_all<C: Content, R>(
     options: &PoolOptions<'_>,

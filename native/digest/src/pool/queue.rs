@@ -67,6 +67,7 @@ pub(super) fn bounded<'p, C>(stop: &'p Stop<'p>) -> (Submit<'p, C>, Receiver<Num
 
 /// Whether the work is to end early, for whichever reason.
 pub(super) struct Stop<'a> {
+    /// A content failed where that ends the work, or somebody panicked.
     failed: AtomicBool,
     control: &'a Control,
 }
