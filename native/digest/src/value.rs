@@ -130,7 +130,9 @@ pub fn encode_hex(bytes: &[u8], out: &mut Vec<u8>) {
 impl fmt::Display for Digest {
     /// Lower-case hex digits, without the algorithm.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.bytes().iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        let mut hex = Vec::new();
+        encode_hex(self.bytes(), &mut hex);
+        f.write_str(str::from_utf8(&hex).map_err(|_| fmt::Error)?)
     }
 }
 

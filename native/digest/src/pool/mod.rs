@@ -14,9 +14,8 @@ mod single;
 #[cfg(test)]
 mod tests;
 
-use std::mem;
 use std::num::NonZeroUsize;
-use std::panic::resume_unwind;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::thread;
 
 use crate::lanes::Lanes;
@@ -100,8 +99,36 @@ pub enum Outcome<E> {
 ///
 /// Returns what `produce` returned, and one outcome a content in the order of submission.
 ///
+/// ```
+/// use ima_assay_digest::{Algorithm, Content, Control, Outcome, PoolOptions, hash_all};
+///
+/// struct Text(&'static [u8]);
+///
+/// impl Content for Text {
+///     type Error = std::io::Error;
+///
+///     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+///         std::io::Read::read(&mut self.0, buffer)
+///     }
+/// }
+///
+/// let options = PoolOptions {
+///     algorithms: &[Algorithm::Sha256],
+///     threads: std::thread::available_parallelism()?,
+///     fail_fast: true,
+///     control: &Control::default(),
+/// };
+/// let (last, outcomes) = hash_all(&options, |pool| {
+///     pool.submit(Text(b"hello"))?;
+///     pool.submit(Text(b"world"))
+/// });
+/// assert_eq!(last, Ok(1));
+/// assert!(outcomes.iter().all(|outcome| matches!(outcome, Outcome::Hashed(hashed) if hashed.size_bytes == 5)));
+/// # Ok::<(), std::io::Error>(())
+/// ```
+///
 /// # Panics
-/// If `produce` or a content panics (with their panic, after all threads have ended), or no thread can be
+/// If `produce` or a content panics (with their panic, after all threads have ended), or a thread cannot be
 /// started.
 pub fn hash_all<C: Content, R>(
     options: &PoolOptions<'_>,
@@ -130,38 +157,47 @@ fn hash_all_with<C: Content, R>(
                 stop,
                 fail_fast: options.fail_fast,
             };
-            threads.push(scope.spawn(move || {
-                let guard = stop.on_panic();
-                let outcomes = match lanes {
-                    Some(lanes) => pair::work(&worker, lanes),
-                    None => single::work(&worker, options.algorithms),
-                };
-                mem::forget(guard);
-                outcomes
-            }));
+            threads.push(scope.spawn(move || work(&worker, lanes, options.algorithms)));
         }
-        // The queue must end with the last worker, or `submit` would wait for nobody.
         drop(queue);
 
-        let guard = stop.on_panic();
-        let produced = produce(&submit);
-        mem::forget(guard);
-        let count = submit.finish();
-
+        let produced = catch_unwind(AssertUnwindSafe(|| produce(&submit)));
+        if produced.is_err() {
+            stop.set();
+        }
         let mut outcomes: Vec<Outcome<C::Error>> = Vec::new();
-        outcomes.resize_with(count, || Outcome::NotReached);
+        outcomes.resize_with(submit.finish(), || Outcome::NotReached);
         let mut panicked = None;
         for thread in threads {
-            match thread.join() {
+            match thread.join().and_then(|done| done) {
                 Ok(done) => place(done, &mut outcomes),
                 Err(payload) => panicked = panicked.or(Some(payload)),
             }
         }
-        match panicked {
-            Some(payload) => resume_unwind(payload),
-            None => (produced, outcomes),
+        // A content's panic comes first: the producer's may follow from it.
+        match (panicked, produced) {
+            (None, Ok(produced)) => (produced, outcomes),
+            (Some(payload), _) | (None, Err(payload)) => resume_unwind(payload),
         }
     })
+}
+
+/// The life of one worker: ends with the queue, even if a content panics.
+fn work<C: Content>(
+    worker: &Worker<'_, C>,
+    lanes: Option<Lanes>,
+    algorithms: &[Algorithm],
+) -> thread::Result<Vec<Numbered<Outcome<C::Error>>>> {
+    let done = catch_unwind(AssertUnwindSafe(|| match lanes {
+        Some(lanes) => pair::work(worker, lanes),
+        None => single::work(worker, algorithms),
+    }));
+    if done.is_err() {
+        worker.stop.set();
+        // What waits in the queue must still be dropped: the producer may be feeding it.
+        while worker.wait().is_some() {}
+    }
+    done
 }
 
 /// Puts outcomes at their place in the order of submission.

@@ -83,9 +83,10 @@ impl<'a, C: Content> ContentLane<'a, C> {
             self.size_bytes = self.size_bytes.saturating_add(self.tally.bytes(count));
             if count == 0 {
                 let whole = self.filled / 64;
-                let room = self.buffer.get_mut(whole..).and_then(<[Block]>::first_chunk_mut);
-                let end = room.map_or(0, |room| pad(room, self.size_bytes));
-                self.ready = 0..whole.saturating_add(end);
+                let Some(room) = self.buffer.get_mut(whole..).and_then(<[Block]>::first_chunk_mut) else {
+                    unreachable!("the buffer has two blocks more than are ever read");
+                };
+                self.ready = 0..whole.saturating_add(pad(room, self.size_bytes));
                 self.padded = true;
                 return Ok(());
             }

@@ -38,7 +38,7 @@ impl<C: Content> Submit<'_, C> {
             return Err(Stopped);
         }
         let number = self.submitted.fetch_add(1, Ordering::Relaxed);
-        // Only when every worker has panicked is there no receiver.
+        // A worker takes from the queue for as long as there is a producer.
         self.sender
             .send(Numbered {
                 number,
@@ -67,6 +67,7 @@ pub(super) fn bounded<'p, C>(stop: &'p Stop<'p>) -> (Submit<'p, C>, Receiver<Num
 
 /// Whether the work is to end early, for whichever reason.
 pub(super) struct Stop<'a> {
+    /// A content failed where that ends the work, or somebody panicked.
     failed: AtomicBool,
     control: &'a Control,
 }
@@ -85,20 +86,6 @@ impl<'a> Stop<'a> {
 
     pub(super) fn is_set(&self) -> bool {
         self.failed.load(Ordering::Relaxed) || self.control.is_cancelled()
-    }
-
-    /// Sets the stop unless the guard is forgotten: only a panic lets it get dropped.
-    pub(super) fn on_panic(&self) -> StopOnPanic<'_> {
-        StopOnPanic(self)
-    }
-}
-
-/// See [`Stop::on_panic`].
-pub(super) struct StopOnPanic<'a>(&'a Stop<'a>);
-
-impl Drop for StopOnPanic<'_> {
-    fn drop(&mut self) {
-        self.0.set();
     }
 }
 

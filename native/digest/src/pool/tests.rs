@@ -2,6 +2,7 @@ use std::num::NonZeroUsize;
 
 use super::*;
 use crate::hash;
+use crate::tests::noise;
 
 /// Contents of the tests: bytes handed out `step` at a time, and what happens after them.
 struct Bytes {
@@ -60,39 +61,72 @@ fn options<'a>(algorithms: &'a [Algorithm], threads: usize, control: &'a Control
     }
 }
 
+/// The outcome that `bytes` are to have.
+fn hashed(algorithms: &[Algorithm], bytes: &[u8]) -> Outcome<u32> {
+    Outcome::Hashed(Hashed {
+        size_bytes: bytes.len() as u64,
+        digests: algorithms
+            .iter()
+            .map(|algorithm| hash(*algorithm, bytes))
+            .collect(),
+    })
+}
+
 #[test]
 fn outcomes_come_in_order_of_submission() {
-    let mut control = Control::default();
-    for algorithms in [
-        &[][..],
-        SHA256,
-        &[Algorithm::Sm3],
-        &[Algorithm::Sha512, Algorithm::Sha1],
-    ] {
+    let portable = Lanes::portable(Algorithm::Sha256);
+    let rows: [(&str, Option<Lanes>, &[Algorithm]); 6] = [
+        (
+            "the fastest lanes of this machine",
+            Lanes::detect(Algorithm::Sha256),
+            SHA256,
+        ),
+        ("lanes of every machine", portable, SHA256),
+        ("no lanes", None, SHA256),
+        ("an algorithm that has none", None, &[Algorithm::Sm3]),
+        ("two algorithms", None, &[Algorithm::Sha512, Algorithm::Sha1]),
+        ("only the sizes", None, &[]),
+    ];
+    for (why, lanes, algorithms) in rows {
         for threads in 1..=8 {
-            control = Control::default();
-            let ((), outcomes) = hash_all(&options(algorithms, threads, &control), |pool| {
+            let control = Control::default();
+            let ((), outcomes) = hash_all_with(lanes, &options(algorithms, threads, &control), |pool| {
                 for number in 0..500_usize {
                     let content = Bytes {
                         step: number % 70 + 1,
-                        ..Bytes::new(vec![b'x'; number])
+                        ..Bytes::new(noise(number, 1))
                     };
                     assert_eq!(pool.submit(content), Ok(number));
                 }
             });
-            let expected: Vec<_> = (0..500_usize)
-                .map(|number| {
-                    Outcome::Hashed(Hashed {
-                        size_bytes: number as u64,
-                        digests: algorithms.iter().map(|&a| hash(a, &vec![b'x'; number])).collect(),
-                    })
-                })
-                .collect();
-            assert_eq!(outcomes, expected, "{algorithms:?} on {threads} threads");
+            for (number, outcome) in outcomes.iter().enumerate() {
+                let expected = hashed(algorithms, &noise(number, 1));
+                assert_eq!(*outcome, expected, "{why}, {threads} threads, content {number}");
+            }
+            assert_eq!(outcomes.len(), 500);
+            assert_eq!(control.progress().files, 500);
+            assert_eq!(control.progress().hashed_bytes, 499 * 500 / 2);
         }
     }
-    assert_eq!(control.progress().files, 500);
-    assert_eq!(control.progress().hashed_bytes, 499 * 500 / 2);
+}
+
+#[test]
+fn contents_around_the_size_of_the_buffer_are_hashed_whole() {
+    let mut sizes = vec![0, 1];
+    for buffers in 1..=3 {
+        sizes.extend(buffers * READ_BYTES - 65..=buffers * READ_BYTES + 65);
+    }
+    let bytes = noise(3 * READ_BYTES + 65, 2);
+    let control = Control::default();
+    let ((), outcomes) = hash_all(&options(SHA256, 1, &control), |pool| {
+        for size in &sizes {
+            pool.submit(Bytes::new(&bytes[..*size])).unwrap();
+        }
+    });
+    assert_eq!(outcomes.len(), sizes.len());
+    for (outcome, size) in outcomes.iter().zip(sizes) {
+        assert_eq!(*outcome, hashed(SHA256, &bytes[..size]), "{size} bytes");
+    }
 }
 
 #[test]
@@ -132,24 +166,15 @@ fn with_fail_fast_submission_ends_after_the_first_failure() {
             ..options(algorithms, 2, &control)
         };
         let (submitted, outcomes) = hash_all(&options, |pool| {
-            let mut submitted = 0;
-            while submitted < 10 || pool.submit(Bytes::new("abc")).is_ok() {
-                if submitted < 10 {
-                    let then = if submitted == 5 { Then::Fail(5) } else { Then::End };
-                    let _ = pool.submit(Bytes::new("abc").then(then));
-                }
-                submitted += 1;
-            }
-            submitted
+            pool.submit(Bytes::new("abc").then(Then::Fail(7))).unwrap();
+            (1..).find(|_| pool.submit(Bytes::new("abc")).is_err()).unwrap()
         });
         assert_eq!(outcomes.len(), submitted);
-        assert_eq!(outcomes[5], Outcome::Failed(5));
+        assert_eq!(outcomes[0], Outcome::Failed(7));
         assert!(
-            outcomes
+            !outcomes[1..]
                 .iter()
-                .filter(|outcome| matches!(outcome, Outcome::Failed(_)))
-                .count()
-                == 1
+                .any(|outcome| matches!(outcome, Outcome::Failed(_)))
         );
     }
 }
@@ -204,7 +229,7 @@ fn a_cancelled_pool_frees_a_producer_that_waits_for_room() {
 fn a_panic_of_a_content_reaches_the_caller() {
     for algorithms in [SHA256, &[Algorithm::Md5]] {
         for threads in 1..=3 {
-            let panic = std::panic::catch_unwind(|| {
+            let panic = catch_unwind(|| {
                 let control = Control::default();
                 hash_all(&options(algorithms, threads, &control), |pool| {
                     pool.submit(Bytes::new("abc").then(Then::Panic)).unwrap();
@@ -220,7 +245,7 @@ fn a_panic_of_a_content_reaches_the_caller() {
 #[test]
 fn a_panic_of_the_producer_ends_the_workers() {
     for algorithms in [SHA256, &[Algorithm::Md5]] {
-        let panic = std::panic::catch_unwind(|| {
+        let panic = catch_unwind(|| {
             let control = Control::default();
             hash_all(&options(algorithms, 3, &control), |pool| {
                 for _ in 0..10 {
@@ -293,14 +318,11 @@ fn a_stream_fed_by_the_producer_never_waits_for_a_second_content() {
                 let stream = CHUNK.repeat(number * 10);
                 std::iter::repeat_n(b"abc".to_vec(), number % 4).chain([stream])
             });
-            assert_eq!(outcomes.len(), expected.clone().count());
-            for (outcome, bytes) in outcomes.iter().zip(expected) {
-                let hashed = Hashed {
-                    size_bytes: bytes.len() as u64,
-                    digests: Box::new([hash(algorithms[0], &bytes)]),
-                };
-                assert_eq!(*outcome, Outcome::Hashed(hashed));
-            }
+            assert!(
+                outcomes
+                    .into_iter()
+                    .eq(expected.map(|bytes| hashed(algorithms, &bytes)))
+            );
         }
     }
 }
@@ -333,6 +355,25 @@ fn a_failure_elsewhere_frees_a_producer_that_feeds_a_stream() {
 }
 
 #[test]
+fn a_panic_frees_a_producer_that_feeds_a_stream() {
+    for threads in 1..=2 {
+        let panic = catch_unwind(|| {
+            let control = Control::default();
+            hash_all(&options(SHA256, threads, &control), |pool| {
+                pool.submit(Box::new(Bytes::new("abc").then(Then::Panic)) as Shared)
+                    .unwrap();
+                let (sender, chunks) = crossbeam_channel::bounded(1);
+                let current = Vec::new();
+                let _ = pool.submit(Box::new(Stream { chunks, current }));
+                while sender.send(vec![0; 1000]).is_ok() {}
+            })
+        })
+        .unwrap_err();
+        assert_eq!(panic.downcast_ref(), Some(&"a content gave up"));
+    }
+}
+
+#[test]
 fn a_hundred_thousand_tiny_contents_are_all_hashed() {
     let control = Control::default();
     let ((), outcomes) = hash_all(&options(SHA256, 2, &control), |pool| {
@@ -342,10 +383,56 @@ fn a_hundred_thousand_tiny_contents_are_all_hashed() {
     });
     assert_eq!(outcomes.len(), 100_000);
     for (number, outcome) in (0..100_000_u32).zip(outcomes) {
-        let Outcome::Hashed(hashed) = outcome else {
-            panic!("content {number} was not hashed");
-        };
-        assert_eq!(*hashed.digests, [hash(Algorithm::Sha256, &number.to_le_bytes())]);
+        assert_eq!(outcome, hashed(SHA256, &number.to_le_bytes()), "content {number}");
     }
     assert_eq!(control.progress().files, 100_000);
+}
+
+/// Zeros, `left` of them.
+struct Zeros {
+    left: u64,
+}
+
+impl Content for Zeros {
+    type Error = u32;
+
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, u32> {
+        let count = buffer.len().min(usize::try_from(self.left).unwrap_or(usize::MAX));
+        buffer[..count].fill(0);
+        self.left -= count as u64;
+        Ok(count)
+    }
+}
+
+#[test]
+fn contents_beyond_four_gibibytes_have_the_digests_of_coreutils() {
+    if std::env::var_os("IMA_ASSAY_SLOW_TESTS").is_none() {
+        println!("skipped: takes a minute; set IMA_ASSAY_SLOW_TESTS=1");
+        return;
+    }
+    const SIZE_BYTES: u64 = (4 << 30) + 1;
+    // head -c 4294967297 /dev/zero | sha256sum, and sha1sum; coreutils 9.1.
+    let rows = [
+        (
+            Algorithm::Sha256,
+            "fbb82f7b353676bb562eb82157fcf0ea42c36492ca13ee56dbf82c08b6802c5c",
+        ),
+        (Algorithm::Sha1, "e7d747b75f76e0e41e83b75bce4642816136304f"),
+    ];
+    for (algorithm, digest) in rows {
+        for lanes in [Lanes::detect(algorithm), Lanes::portable(algorithm), None] {
+            let control = Control::default();
+            let ((), outcomes) = hash_all_with(lanes, &options(&[algorithm], 1, &control), |pool| {
+                for _ in 0..2 {
+                    pool.submit(Zeros { left: SIZE_BYTES }).unwrap();
+                }
+            });
+            let digests = Box::new([Digest::from_hex(algorithm, digest).unwrap()]);
+            let expected = Outcome::Hashed(Hashed {
+                size_bytes: SIZE_BYTES,
+                digests,
+            });
+            assert_eq!(outcomes, [expected.clone(), expected]);
+        }
+    }
 }
