@@ -2,6 +2,8 @@
 
 use std::io;
 
+use super::initramfs::InitramfsError;
+use super::uki::UkiError;
 use crate::error::{Explain, Place};
 use crate::path::Escaped;
 
@@ -33,6 +35,12 @@ pub enum ImageError {
     /// The input is empty.
     #[error("the input is empty")]
     Empty,
+    /// An initramfs is not what the kernel could unpack.
+    #[error(transparent)]
+    Initramfs(#[from] InitramfsError),
+    /// A unified kernel image is not what a boot loader could start.
+    #[error(transparent)]
+    Uki(#[from] UkiError),
 }
 
 fn show_head(head: &[u8]) -> String {
@@ -50,6 +58,8 @@ impl Explain for ImageError {
             Self::Stopped => "STOPPED",
             Self::UnknownFormat { .. } => "FORMAT_UNKNOWN",
             Self::Empty => "IMAGE_EMPTY",
+            Self::Initramfs(error) => error.code(),
+            Self::Uki(error) => error.code(),
         }
     }
 
@@ -64,6 +74,8 @@ impl Explain for ImageError {
                 offset_bytes: Some(0),
                 ..Place::default()
             },
+            Self::Initramfs(error) => error.place(),
+            Self::Uki(error) => error.place(),
         }
     }
 
@@ -81,6 +93,8 @@ impl Explain for ImageError {
                 Some("an initramfs (plain or compressed), a UKI, or a directory is expected")
             }
             Self::Empty => Some("check how the file was copied"),
+            Self::Initramfs(error) => error.hint(),
+            Self::Uki(error) => error.hint(),
         }
     }
 }

@@ -10,9 +10,13 @@
 //!        ──file(path, content)──► Sink ────────────────────────────────────────┴─► Allowlist
 //! ```
 
+mod cursor;
 mod error;
+mod handover;
+pub mod initramfs;
 mod limits;
 mod selection;
+pub mod uki;
 
 pub use error::ImageError;
 pub use limits::Limits;
