@@ -2,6 +2,8 @@
 
 use std::io;
 
+use super::initramfs::InitramfsError;
+use super::uki::UkiError;
 use crate::error::{Explain, Place};
 use crate::path::Escaped;
 
@@ -73,6 +75,12 @@ pub enum ImageError {
         /// The limit.
         limit: u64,
     },
+    /// An initramfs is not what the kernel could unpack.
+    #[error(transparent)]
+    Initramfs(#[from] InitramfsError),
+    /// A unified kernel image is not what a boot loader could start.
+    #[error(transparent)]
+    Uki(#[from] UkiError),
 }
 
 fn show_head(head: &[u8]) -> String {
@@ -96,6 +104,8 @@ impl Explain for ImageError {
             Self::NothingListed { .. } => "NOTHING_LISTED",
             Self::TooDeep { .. } => "TOO_DEEP",
             Self::TooManyFiles { .. } => "TOO_MANY_FILES",
+            Self::Initramfs(error) => error.code(),
+            Self::Uki(error) => error.code(),
         }
     }
 
@@ -116,6 +126,8 @@ impl Explain for ImageError {
                 offset_bytes: Some(0),
                 ..Place::default()
             },
+            Self::Initramfs(error) => error.place(),
+            Self::Uki(error) => error.place(),
         }
     }
 
@@ -143,6 +155,8 @@ impl Explain for ImageError {
             }
             Self::TooDeep { .. } => Some("raise the limit max_depth if the image is meant to be so"),
             Self::TooManyFiles { .. } => Some("raise the limit max_files if the image is meant to be so"),
+            Self::Initramfs(error) => error.hint(),
+            Self::Uki(error) => error.hint(),
         }
     }
 }

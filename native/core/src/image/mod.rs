@@ -10,13 +10,17 @@
 //!        ──file(path, content)──► Sink ────────────────────────────────────────┴─► Allowlist
 //! ```
 
+mod cursor;
 mod error;
 mod extract;
+mod handover;
+pub mod initramfs;
 mod limits;
 mod open;
 mod selection;
 mod summary;
 mod tree;
+pub mod uki;
 
 pub use error::ImageError;
 pub use extract::{ExtractOptions, Extraction, SourceError, extract, inspect};

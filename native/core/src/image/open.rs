@@ -6,6 +6,8 @@ use std::io::{self, Read as _, Seek as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
+use super::initramfs::{self, Initramfs};
+use super::uki::{self, Uki};
 use super::{ImageError, Limits, Source, SourceError, Tree};
 
 /// The name of standard input.
@@ -18,11 +20,21 @@ const HEAD_BYTES: u64 = 4096;
 struct Row {
     /// Whether the first bytes look like it.
     detect: fn(&[u8]) -> bool,
-    open: fn(File) -> Result<Box<dyn Source>, ImageError>,
+    /// Takes the file and its name, which is only shown.
+    open: fn(File, Vec<u8>) -> Result<Box<dyn Source>, ImageError>,
 }
 
 /// Tried in this order.
-const FORMATS: &[Row] = &[];
+const FORMATS: &[Row] = &[
+    Row {
+        detect: uki::looks_like,
+        open: |file, name| Ok(Box::new(Uki::open(file, name)?)),
+    },
+    Row {
+        detect: initramfs::looks_like,
+        open: |file, name| Ok(Box::new(Initramfs::open(file, name)?)),
+    },
+];
 
 /// Opens the image called `name`; `-` is standard input, kept in an anonymous temporary file.
 ///
@@ -41,7 +53,7 @@ fn open_image(name: &[u8], limits: &Limits) -> Result<Box<dyn Source>, ImageErro
         error,
     };
     if name == STANDARD_INPUT {
-        return open_file(spool(limits)?, unreadable);
+        return open_file(spool(limits)?, name);
     }
     let path = Path::new(OsStr::from_bytes(name));
     let metadata = path.metadata().map_err(unreadable)?;
@@ -50,29 +62,28 @@ fn open_image(name: &[u8], limits: &Limits) -> Result<Box<dyn Source>, ImageErro
     }
     // Opening a FIFO or a socket could wait for ever.
     if !metadata.is_file() {
-        return Err(unreadable(io::Error::new(
-            io::ErrorKind::InvalidInput,
-            "neither a regular file nor a directory",
-        )));
+        let problem = "neither a regular file nor a directory";
+        return Err(unreadable(io::Error::new(io::ErrorKind::InvalidInput, problem)));
     }
-    open_file(File::open(path).map_err(unreadable)?, unreadable)
+    open_file(File::open(path).map_err(unreadable)?, name)
 }
 
-fn open_file(
-    mut file: File,
-    unreadable: impl Fn(io::Error) -> ImageError,
-) -> Result<Box<dyn Source>, ImageError> {
+fn open_file(mut file: File, name: &[u8]) -> Result<Box<dyn Source>, ImageError> {
+    let unreadable = |error| ImageError::Io {
+        path: name.to_vec(),
+        error,
+    };
     let mut head = Vec::new();
     file.by_ref()
         .take(HEAD_BYTES)
         .read_to_end(&mut head)
-        .map_err(&unreadable)?;
-    file.rewind().map_err(&unreadable)?;
+        .map_err(unreadable)?;
+    file.rewind().map_err(unreadable)?;
     if head.is_empty() {
         return Err(ImageError::Empty);
     }
     match FORMATS.iter().find(|format| (format.detect)(&head)) {
-        Some(format) => (format.open)(file),
+        Some(format) => (format.open)(file, name.to_vec()),
         None => {
             head.truncate(16);
             Err(ImageError::UnknownFormat { head })
