@@ -16,12 +16,14 @@ const STANDARD_INPUT: &[u8] = b"-";
 /// Bytes looked at to tell a format.
 const HEAD_BYTES: u64 = 4096;
 
+/// Takes the file and its name, which is only shown.
+type Open = fn(File, Vec<u8>) -> Result<Box<dyn Source>, ImageError>;
+
 /// One format a file can have: a new one is a row here.
 struct Row {
     /// Whether the first bytes look like it.
     detect: fn(&[u8]) -> bool,
-    /// Takes the file and its name, which is only shown.
-    open: fn(File, Vec<u8>) -> Result<Box<dyn Source>, ImageError>,
+    open: Open,
 }
 
 /// Tried in this order.

@@ -407,7 +407,7 @@ impl<'a, 's> Unpacker<'a, 's> {
                 return Err(cut(at, Part::Data, left));
             }
             add_up(&chunk);
-            feeder.send(chunk)?;
+            feeder.send(chunk);
         }
         Ok(id)
     }
