@@ -142,7 +142,7 @@ impl Task for ExtractTask {
                 .sources
                 .iter()
                 .map(|name| {
-                    image::open(name, &self.options.limits)
+                    image::open(name, &self.options.limits, &self.control)
                         .map(|source| (name.clone(), source))
                         .map_err(|error| explained(&error))
                 })
@@ -219,8 +219,8 @@ impl Task for InspectTask {
 
     fn compute(&mut self) -> napi::Result<String> {
         guarded(|| {
-            let source =
-                image::open(&self.source, &self.options.limits).map_err(|error| explained(&error))?;
+            let source = image::open(&self.source, &self.options.limits, &self.control)
+                .map_err(|error| explained(&error))?;
             image::inspect(&self.source, source.as_ref(), &self.options, &self.control)
                 .map(|summary| summary.to_json().to_string())
                 .map_err(|error| explained(&error))

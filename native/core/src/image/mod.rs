@@ -18,6 +18,7 @@ pub mod initramfs;
 mod limits;
 mod open;
 mod selection;
+mod standard_input;
 mod summary;
 mod tree;
 pub mod uki;

@@ -8,10 +8,8 @@ use std::path::Path;
 
 use super::initramfs::{self, Initramfs};
 use super::uki::{self, Uki};
-use super::{ImageError, Limits, Source, SourceError, Tree};
-
-/// The name of standard input.
-const STANDARD_INPUT: &[u8] = b"-";
+use super::{ImageError, Limits, Source, SourceError, Tree, standard_input};
+use ima_assay_digest::Control;
 
 /// Bytes looked at to tell a format.
 const HEAD_BYTES: u64 = 4096;
@@ -41,21 +39,22 @@ const FORMATS: &[Row] = &[
 /// Opens the image called `name`; `-` is standard input, kept in an anonymous temporary file.
 ///
 /// # Errors
-/// [`ImageError::Io`], [`ImageError::Empty`], [`ImageError::UnknownFormat`], or what the format says.
-pub fn open(name: &[u8], limits: &Limits) -> Result<Box<dyn Source>, SourceError> {
-    open_image(name, limits).map_err(|error| SourceError {
+/// [`ImageError::Io`], [`ImageError::Empty`], [`ImageError::UnknownFormat`], or what the format says;
+/// [`ImageError::Cancelled`] while waiting for standard input.
+pub fn open(name: &[u8], limits: &Limits, control: &Control) -> Result<Box<dyn Source>, SourceError> {
+    open_image(name, limits, control).map_err(|error| SourceError {
         input: name.to_vec(),
         error,
     })
 }
 
-fn open_image(name: &[u8], limits: &Limits) -> Result<Box<dyn Source>, ImageError> {
+fn open_image(name: &[u8], limits: &Limits, control: &Control) -> Result<Box<dyn Source>, ImageError> {
     let unreadable = |error| ImageError::Io {
         path: name.to_vec(),
         error,
     };
-    if name == STANDARD_INPUT {
-        return open_file(spool(limits)?, name);
+    if name == standard_input::NAME {
+        return open_file(standard_input::spool(limits.max_spooled_bytes, control)?, name);
     }
     let path = Path::new(OsStr::from_bytes(name));
     let metadata = path.metadata().map_err(unreadable)?;
@@ -91,21 +90,4 @@ fn open_file(mut file: File, name: &[u8]) -> Result<Box<dyn Source>, ImageError>
             Err(ImageError::UnknownFormat { head })
         }
     }
-}
-
-/// Keeps standard input in a temporary file without a name, since formats want to look back.
-fn spool(limits: &Limits) -> Result<File, ImageError> {
-    let unreadable = |error| ImageError::Io {
-        path: STANDARD_INPUT.to_vec(),
-        error,
-    };
-    let mut file = tempfile::tempfile().map_err(unreadable)?;
-    let most = limits.max_spooled_bytes;
-    let copied =
-        io::copy(&mut io::stdin().lock().take(most.saturating_add(1)), &mut file).map_err(unreadable)?;
-    if copied > most {
-        return Err(ImageError::InputTooLarge { limit: most });
-    }
-    file.rewind().map_err(unreadable)?;
-    Ok(file)
 }
