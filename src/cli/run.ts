@@ -23,7 +23,12 @@ export async function run(args: readonly string[], signal: AbortSignal): Promise
     .scriptName('ima-assay')
     .locale('en')
     .usage('$0 COMMAND\n\nGolden digests from Linux images, for attesting machines with IMA and Keylime.')
-    .parserConfiguration({ 'greedy-arrays': false, 'dot-notation': false, 'duplicate-arguments-array': true })
+    .parserConfiguration({
+      'camel-case-expansion': false,
+      'dot-notation': false,
+      'duplicate-arguments-array': true,
+      'greedy-arrays': false,
+    })
     .strict()
     .recommendCommands()
     .demandCommand(1, 'a command is missing')
@@ -37,7 +42,7 @@ export async function run(args: readonly string[], signal: AbortSignal): Promise
     .fail((message: string | null, error: Error | undefined) => {
       if (error !== undefined && message === null) throw error;
       throw new UsageError('ARGUMENT_INVALID', {
-        problem: fromSentinel(message ?? 'wrong arguments'),
+        problem: describeFailure(fromSentinel(message ?? 'wrong arguments'), args),
         hint: '`ima-assay --help` and `ima-assay COMMAND --help` tell more',
         cause: error,
       });
@@ -49,4 +54,10 @@ export async function run(args: readonly string[], signal: AbortSignal): Promise
   }
   await parser.parseAsync();
   return code;
+}
+
+/** yargs only names what it would have understood. */
+function describeFailure(message: string, args: readonly string[]): string {
+  const isGuess = message.startsWith('Did you mean');
+  return isGuess ? `unknown command ${JSON.stringify(args[0] ?? '')}. ${message}` : message;
 }

@@ -26,7 +26,6 @@ export const command: Command = {
       yargs
         .positional('source', {
           type: 'string',
-          array: true,
           describe: 'Initramfs, UKI or root directory; a glob; - for standard input',
         })
         .option('output', {

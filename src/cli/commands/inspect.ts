@@ -18,7 +18,6 @@ export const command: Command = {
       yargs
         .positional('source', {
           type: 'string',
-          array: true,
           describe: 'Initramfs, UKI or root directory; a glob; - for standard input',
         })
         .option('json', { type: 'boolean', describe: 'Write JSON' })

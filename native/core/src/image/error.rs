@@ -137,6 +137,7 @@ impl Explain for ImageError {
                 io::ErrorKind::PermissionDenied => {
                     Some("run as a user who may read it, or leave it out with --keep-going")
                 }
+                io::ErrorKind::InvalidInput => Some("give it through standard input, or copy it to a file"),
                 io::ErrorKind::NotFound => Some("check the name; a file may have vanished while it was read"),
                 _ => None,
             },
