@@ -23,7 +23,7 @@ export function formatCount(count: number): string {
   return count.toString().replace(/\B(?=(?:\d{3})+$)/g, ' ');
 }
 
-/** `1 file`, `2 files`. */
+/** `1 file`, `2 files`, `3 directories`. */
 export function plural(count: number, noun: string): string {
-  return `${formatCount(count)} ${noun}${count === 1 ? '' : 's'}`;
+  return `${formatCount(count)} ${count === 1 ? noun : `${noun.replace(/y$/, 'ie')}s`}`;
 }

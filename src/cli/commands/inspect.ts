@@ -55,16 +55,26 @@ function drawSummary(summary: ImageSummary): string {
 function drawLayer(layer: Layer, indent: string): readonly string[] {
   const at = layer.offsetBytes === null ? '' : ` at ${layer.offsetBytes}`;
   const size = layer.sizeBytes === null ? '' : `, ${formatBytes(layer.sizeBytes)}`;
-  const facts = Object.entries(layer.facts).map(([name, value]) =>
-    typeof value === 'number'
-      ? name === 'bytes'
-        ? formatBytes(value)
-        : `${formatCount(value)} ${name}`
-      : `${name} ${escapeControls(value)}`,
-  );
+  const facts = Object.entries(layer.facts)
+    .filter(([name, value]) => name !== 'unpackedBytes' || value !== layer.sizeBytes)
+    .flatMap(([name, value]) => drawFact(name, value));
   const inside = `${indent}  `;
   return [
     `${indent}${layer.kind}${at}${size}${facts.length === 0 ? '' : `: ${facts.join(', ')}`}`,
     ...layer.layers.flatMap((next) => drawLayer(next, inside)),
   ];
+}
+
+/** A fact in words; nothing where it goes without saying. */
+function drawFact(name: string, value: number | string): readonly string[] {
+  if (typeof value === 'number') {
+    if (name === 'unpackedBytes') return [`unpacks to ${formatBytes(value)}`];
+    if (name === 'bytes') return [formatBytes(value)];
+    if (name.endsWith('Bytes')) return [`${formatBytes(value)} of ${name.slice(0, -'Bytes'.length)}`];
+    return value === 0 ? [] : [plural(value, name === 'directories' ? 'directory' : name.replace(/s$/, ''))];
+  }
+  if (value === 'yes') return name === 'trailer' ? [] : [name];
+  if (value === 'no') return [`no ${name}`];
+  if (name === 'compression') return [value === 'none' ? 'uncompressed' : escapeControls(value)];
+  return [name === 'format' ? escapeControls(value) : `${name} ${escapeControls(value)}`];
 }
