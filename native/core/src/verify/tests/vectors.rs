@@ -1,0 +1,1 @@
+//! Lists that others made, with what a right verifier finds in them.
