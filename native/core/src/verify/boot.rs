@@ -16,12 +16,13 @@ pub(super) const BOOT_AGGREGATE: &[u8] = b"boot_aggregate";
 /// The name for a TPM that was ready late.
 pub(super) const BOOT_AGGREGATE_LATE: &[u8] = b"boot_aggregate_late";
 
-/// Every boot aggregate that these PCR values can lead to.
-fn from_pcrs(pcrs: &PcrValues) -> Vec<Digest> {
+/// Every boot aggregate that these PCR values can lead to, each with whether it is the one that a kernel of today
+/// makes: without that one nothing shows that another is wrong.
+fn from_pcrs(pcrs: &PcrValues) -> Vec<(Digest, bool)> {
     let mut aggregates = Vec::new();
     for bank in pcrs.banks() {
         let last: &[u8] = if bank == Algorithm::Sha1 { &[7] } else { &[9, 7] };
-        for &last in last {
+        for (number, &last) in last.iter().enumerate() {
             let mut hasher = Hasher::new(bank);
             let mut values = (0..=last).map(|index| pcrs.get(bank, index));
             let is_complete = values.all(|value| match value {
@@ -32,7 +33,7 @@ fn from_pcrs(pcrs: &PcrValues) -> Vec<Digest> {
                 None => false,
             });
             if is_complete {
-                aggregates.push(hasher.finish());
+                aggregates.push((hasher.finish(), number == 0));
             }
         }
     }
@@ -41,7 +42,8 @@ fn from_pcrs(pcrs: &PcrValues) -> Vec<Digest> {
 
 /// What a boot aggregate is held against.
 pub(super) struct Boot {
-    aggregates: Vec<Digest>,
+    /// Each with whether it shows that others are wrong.
+    aggregates: Vec<(Digest, bool)>,
 }
 
 /// What PCR values and event log say of a boot aggregate.
@@ -58,7 +60,7 @@ impl Boot {
     /// From the values of PCR 0 to 9, as far as they are given, and from an event log.
     pub(super) fn new(pcrs: &PcrValues, from_log: &[Digest]) -> Self {
         let mut aggregates = from_pcrs(pcrs);
-        aggregates.extend_from_slice(from_log);
+        aggregates.extend(from_log.iter().map(|aggregate| (*aggregate, true)));
         Self { aggregates }
     }
 
@@ -66,14 +68,14 @@ impl Boot {
         let of_algorithm = || {
             self.aggregates
                 .iter()
-                .filter(|aggregate| Some(aggregate.algorithm()) == algorithm)
+                .filter(|(aggregate, _)| Some(aggregate.algorithm()) == algorithm)
         };
-        if of_algorithm().any(|aggregate| aggregate.bytes() == digest) {
+        if of_algorithm().any(|(aggregate, _)| aggregate.bytes() == digest) {
             BootJudgement::Matches
-        } else if of_algorithm().next().is_none() {
-            BootJudgement::Unknown
+        } else if of_algorithm().any(|(_, is_decisive)| *is_decisive) {
+            BootJudgement::Differs(of_algorithm().map(|(aggregate, _)| *aggregate).collect())
         } else {
-            BootJudgement::Differs(of_algorithm().copied().collect())
+            BootJudgement::Unknown
         }
     }
 }
