@@ -47,6 +47,7 @@ mod run;
 mod signatures;
 mod strict;
 mod subject;
+mod tape;
 mod templates;
 #[cfg(test)]
 mod tests;

@@ -14,6 +14,7 @@ use super::recorder::{First, Recorder};
 use super::report::{Accepted, ListReport, Report, Verdict};
 use super::strict::Strict;
 use super::subject::{Seen, Subject};
+use super::tape::Tapes;
 use super::templates::Templates;
 use super::unchecked::Unchecked;
 use crate::measurement::{Encoding, Item, Reader, Replay};
@@ -74,8 +75,9 @@ pub fn verify(mut evidence: Evidence<'_>, options: &Options) -> Result<Report, V
     };
     run.before_list(evidence.policies, quoted.holds_for_keylime);
     let list = std::mem::take(&mut evidence.list);
+    let (list, tapes) = Tapes::of(list, options.limits.max_entry_bytes);
     let reader = Reader::of_segments(list, options.limits.clone())?.after_entries(evidence.entries_before);
-    let list = run.read(reader)?;
+    let list = run.read(reader, &tapes)?;
     run.finish(list, &goals, quoted.report, options)
 }
 
@@ -148,7 +150,7 @@ impl Run<'_> {
         }
     }
 
-    fn read(&mut self, mut reader: Reader<'_>) -> Result<ListReport, VerifyError> {
+    fn read(&mut self, mut reader: Reader<'_>, tapes: &Tapes) -> Result<ListReport, VerifyError> {
         let before = reader.entries();
         loop {
             self.cx.begin();
@@ -157,7 +159,8 @@ impl Run<'_> {
                 Some(Item::Fault(fault)) => {
                     let was_over = self.keylime.is_over();
                     Strict::fault(fault, &mut self.cx);
-                    self.keylime.fault(fault, &mut self.cx);
+                    let text = tapes.text(fault.at, 1);
+                    self.keylime.fault(fault, text.as_deref(), &mut self.cx);
                     if !was_over {
                         self.compare(fault.at.entry, None, Facts::default());
                     }
@@ -179,13 +182,18 @@ impl Run<'_> {
                     };
                     let was_over = self.keylime.is_over();
                     self.strict.entry(seen, &mut self.cx);
-                    self.keylime.entry(seen, &mut self.cx);
+                    let lines = entry.notes().line_ends_in_name.saturating_add(1);
+                    let text = tapes.text(entry.at(), lines);
+                    self.keylime.entry(seen, text.as_deref(), &mut self.cx);
                     if !was_over {
                         self.compare_entry(seen);
                     }
                 }
             }
         }
+        self.cx.begin();
+        self.keylime.rest(&tapes.rest(), reader.entries(), &mut self.cx);
+        self.compare(reader.entries(), None, Facts::default());
         let entries = reader.entries().saturating_sub(before);
         if entries == 0 {
             self.cx.recorder.strict_whole(Finding::new(

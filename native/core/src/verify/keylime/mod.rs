@@ -48,6 +48,19 @@ pub(super) struct Keylime<'e> {
     text: Vec<u8>,
 }
 
+/// Where a line stands: the entry that it is or belongs to, if it is one.
+#[derive(Clone, Copy)]
+struct Place<'s, 'a> {
+    number: u64,
+    seen: Option<Seen<'s, 'a>>,
+}
+
+impl<'a> Place<'_, 'a> {
+    fn name(&self) -> Option<&'a [u8]> {
+        self.seen?.subject.name
+    }
+}
+
 /// An entry as Keylime has it, and what is known of it already.
 struct Reading<'l> {
     line: Line<'l>,
@@ -90,98 +103,115 @@ impl<'e> Keylime<'e> {
         self.is_over
     }
 
-    pub(super) fn entry(&mut self, seen: Seen<'_, '_>, cx: &mut Context) {
+    /// An entry, and its text if that is known: all the lines that Keylime is given for it.
+    pub(super) fn entry(&mut self, seen: Seen<'_, '_>, text: Option<&[u8]>, cx: &mut Context) {
         if self.is_over {
             return;
         }
-        let Some(mode) = Mode::of(seen.entry.template()) else {
-            self.unparsable(seen.entry.number(), seen.subject.name, cx);
-            return;
+        let place = Place {
+            number: seen.entry.number(),
+            seen: Some(seen),
         };
-        if let Some(line) = plain(mode, seen) {
+        let mode = Mode::of(seen.entry.template());
+        // A line that starts like this is the whole text: the others have nothing before their entry.
+        let is_plain = text.is_none_or(|text| text.starts_with(b"10 "));
+        if let Some(line) = mode.filter(|_| is_plain).and_then(|mode| plain(mode, seen)) {
             let is_of_log = seen.entry.list_hash() == ListHash::Of(self.log_algorithm);
             let reading = Reading {
                 line,
                 is_hash_right: is_of_log.then_some(seen.check == Check::Matches),
                 is_same: true,
             };
-            self.judge(&reading, seen, cx);
-            return;
-        }
-        let mut text = std::mem::take(&mut self.text);
-        if print::print(seen.entry, &mut text) {
-            for part in text.split(|&byte| byte == b'\n').filter(|part| !part.is_empty()) {
-                if !self.is_over {
-                    self.text_line(part, seen, cx);
-                }
-            }
+            self.judge(&reading, place, cx);
+        } else if let Some(text) = text {
+            self.lines(text, place, cx);
+        } else if mode.is_none() {
+            unparsable(place, cx);
         } else {
-            self.unreadable(seen, cx);
+            let mut text = std::mem::take(&mut self.text);
+            if print::print(seen.entry, &mut text) {
+                self.lines(&text, place, cx);
+            } else {
+                self.unreadable(seen, place, cx);
+            }
+            self.text = text;
         }
-        self.text = text;
     }
 
-    /// Something that is no entry to the reader, and whose text is not known.
-    pub(super) fn fault(&mut self, fault: Fault, cx: &mut Context) {
+    /// Something that is no entry to the reader.
+    pub(super) fn fault(&mut self, fault: Fault, text: Option<&[u8]>, cx: &mut Context) {
         if self.is_over {
             return;
         }
-        match fault.problem {
-            // A blank line, or the end: nothing that Keylime gets to see.
-            Problem::KexecTruncated { .. } | Problem::KexecCount { .. } | Problem::Truncated { .. } => {}
-            Problem::PcrOutOfRange { .. } => self.lost(event::IMA_PCR, fault.at.entry, None, cx),
-            Problem::HashLength { .. } => self.lost(event::IMA_HASH, fault.at.entry, None, cx),
-            _ => self.unparsable(fault.at.entry, None, cx),
+        let place = Place {
+            number: fault.at.entry,
+            seen: None,
+        };
+        match (text, fault.problem) {
+            (Some(text), _) => self.lines(text, place, cx),
+            // The end: nothing that Keylime gets to see.
+            (
+                None,
+                Problem::KexecTruncated { .. } | Problem::KexecCount { .. } | Problem::Truncated { .. },
+            ) => {}
+            (None, Problem::PcrOutOfRange { .. }) => self.lost(event::IMA_PCR, place, cx),
+            (None, Problem::HashLength { .. }) => self.lost(event::IMA_HASH, place, cx),
+            (None, _) => unparsable(place, cx),
         }
     }
 
+    /// Text that belongs to no entry.
+    pub(super) fn rest(&mut self, text: &[u8], number: u64, cx: &mut Context) {
+        self.lines(text, Place { number, seen: None }, cx);
+    }
+
     /// Fields that cannot be told.
-    fn unreadable(&mut self, seen: Seen<'_, '_>, cx: &mut Context) {
-        let number = seen.entry.number();
+    fn unreadable(&mut self, seen: Seen<'_, '_>, place: Place<'_, '_>, cx: &mut Context) {
         match seen.entry.fault().map(|fault| fault.problem) {
             Some(Problem::FieldNotHex { field }) if field.name() == "sig" => {
-                self.lost(event::IMA_HASH, number, None, cx);
+                self.lost(event::IMA_HASH, place, cx);
             }
-            _ => self.unparsable(number, None, cx),
+            _ => unparsable(place, cx),
         }
     }
 
     /// A failure after which the running hash is not known.
-    fn lost(&mut self, event: &'static str, number: u64, name: Option<&[u8]>, cx: &mut Context) {
+    fn lost(&mut self, event: &'static str, place: Place<'_, '_>, cx: &mut Context) {
         if let Some(running) = &mut self.running {
             running.lose();
         }
-        report(event, number, name, cx);
+        report(event, place.number, place.name(), cx);
     }
 
-    /// A line that Keylime reports and does not extend.
-    fn unparsable(&self, number: u64, name: Option<&[u8]>, cx: &mut Context) {
-        report(event::PARSER_ENTRY, number, name, cx);
-    }
-
-    fn text_line(&mut self, text: &[u8], seen: Seen<'_, '_>, cx: &mut Context) {
+    /// Lines as Keylime splits them: at line feeds alone, and blank ones left out.
+    fn lines(&mut self, text: &[u8], place: Place<'_, '_>, cx: &mut Context) {
         let mut scratch = std::mem::take(&mut self.scratch);
-        match scratch.read(text) {
-            Ok(line) => {
-                let reading = Reading {
-                    line,
-                    is_hash_right: None,
-                    is_same: false,
-                };
-                self.judge(&reading, seen, cx);
+        for line in text.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
+            if self.is_over {
+                break;
             }
-            Err(NoLine::Unparsable) => self.unparsable(seen.entry.number(), seen.subject.name, cx),
-            Err(NoLine::Raised(exception)) => self.raise(exception, seen, cx),
+            match scratch.read(line) {
+                Ok(line) => {
+                    let reading = Reading {
+                        line,
+                        is_hash_right: None,
+                        is_same: false,
+                    };
+                    self.judge(&reading, place, cx);
+                }
+                Err(NoLine::Unparsable) => unparsable(place, cx),
+                Err(NoLine::Raised(exception)) => self.raise(exception, place, cx),
+            }
         }
         self.scratch = scratch;
     }
 
-    fn raise(&mut self, exception: Exception, seen: Seen<'_, '_>, cx: &mut Context) {
-        report(exception.event(), seen.entry.number(), seen.subject.name, cx);
+    fn raise(&mut self, exception: Exception, place: Place<'_, '_>, cx: &mut Context) {
+        report(exception.event(), place.number, place.name(), cx);
         self.is_over = true;
     }
 
-    fn judge(&mut self, reading: &Reading<'_>, seen: Seen<'_, '_>, cx: &mut Context) {
+    fn judge(&mut self, reading: &Reading<'_>, place: Place<'_, '_>, cx: &mut Context) {
         let line = &reading.line;
         let has_length = line.recorded.len() == self.log_algorithm.len();
         let is_violation = has_length && line.recorded.iter().all(|&byte| byte == 0);
@@ -192,7 +222,7 @@ impl<'e> Keylime<'e> {
                 Contribution::Of(line.bytes)
             });
         }
-        let (number, name) = (seen.entry.number(), Some(line.name));
+        let (number, name) = (place.number, Some(line.name));
         if !line.is_pcr_10 {
             report(event::IMA_PCR, number, name, cx);
         }
@@ -217,8 +247,8 @@ impl<'e> Keylime<'e> {
         };
         match outcome {
             Ok(Ok(())) => {}
-            Ok(Err((section, event))) => self.report_listing(section, event, reading, seen, cx),
-            Err(exception) => self.raise(exception, seen, cx),
+            Ok(Err((section, event))) => self.report_listing(section, event, reading, place, cx),
+            Err(exception) => self.raise(exception, place, cx),
         }
     }
 
@@ -334,20 +364,23 @@ impl<'e> Keylime<'e> {
         section: Section,
         event: &'static str,
         reading: &Reading<'_>,
-        seen: Seen<'_, '_>,
+        place: Place<'_, '_>,
         cx: &mut Context,
     ) {
         let line = &reading.line;
         cx.event(event, || {
             let (code, problem, hint) = event::words(event);
-            let mut finding = if reading.is_same {
-                let wanted = Wanted::new(seen, section, line.name, line.digest);
-                wanted.finding(code, self.policies, &wanted.judge(self.policies), false)
-            } else {
-                let text = tagged(Some(&shown(line.algorithm)), line.digest);
-                Finding::new(code, "", "")
-                    .at(seen.entry.number(), Some(line.name))
-                    .found(text)
+            let mut finding = match place.seen.filter(|_| reading.is_same) {
+                Some(seen) => {
+                    let wanted = Wanted::new(seen, section, line.name, line.digest);
+                    wanted.finding(code, self.policies, &wanted.judge(self.policies), false)
+                }
+                None => {
+                    let text = tagged(Some(&shown(line.algorithm)), line.digest);
+                    Finding::new(code, "", "")
+                        .at(place.number, Some(line.name))
+                        .found(text)
+                }
             };
             finding.code = match (section, code) {
                 (Section::Keyrings, _) => FindingCode::KeyNotListed,
@@ -368,6 +401,11 @@ impl<'e> Keylime<'e> {
 
 /// Nothing, or the part of the policy that was asked and the event.
 type Outcome = Result<(), (Section, &'static str)>;
+
+/// A line that Keylime reports and does not extend.
+fn unparsable(place: Place<'_, '_>, cx: &mut Context) {
+    report(event::PARSER_ENTRY, place.number, place.name(), cx);
+}
 
 /// Reports an event that needs no more words than its own.
 pub(super) fn report(event: &'static str, number: u64, name: Option<&[u8]>, cx: &mut Context) {

@@ -28,7 +28,9 @@ fn machine(id: &str) -> Option<Machine> {
         let path = path.as_str().unwrap();
         let mut text = Vec::new();
         let packed = fs::read(root.join(path)).unwrap();
-        flate2::read::MultiGzDecoder::new(&packed[..]).read_to_end(&mut text).unwrap();
+        flate2::read::MultiGzDecoder::new(&packed[..])
+            .read_to_end(&mut text)
+            .unwrap();
         read(&text, path.as_bytes(), &ReadOptions::default()).unwrap()
     });
     let policies = PolicySet::new(allowlists.collect());
@@ -56,7 +58,10 @@ impl Machine {
     /// What the case says that does not match.
     fn expected(&self) -> Vec<(u64, FindingCode)> {
         let number = |entry: &Value| entry.as_u64().unwrap();
-        let rows = self.facts["entries_that_do_not_plainly_match"].as_array().unwrap().iter();
+        let rows = self.facts["entries_that_do_not_plainly_match"]
+            .as_array()
+            .unwrap()
+            .iter();
         let mut expected: Vec<_> = rows
             .filter_map(|row| {
                 let code = match row["why"].as_str().unwrap() {
@@ -94,7 +99,12 @@ fn real_lists_are_judged_as_the_files_of_their_images_say() {
                 assert_eq!(row.matched_entries, Some(entries), "{id} {list}");
             }
             assert_eq!(report.pcrs.len(), 2, "{id} {list}");
-            assert!(report.unchecked.iter().all(|line| !line.contains("boot_aggregate")));
+            assert!(
+                report
+                    .unchecked
+                    .iter()
+                    .all(|line| !line.contains("boot_aggregate"))
+            );
         }
     }
 }
@@ -116,19 +126,32 @@ fn real_signatures_are_judged_as_they_were_made() {
             paths
         };
         assert_eq!(found(FindingCode::SignatureKeyUnknown), ["/usr/bin/stat"]);
-        assert_eq!(found(FindingCode::SignatureInvalid), ["/usr/bin/base64", "/usr/bin/date"]);
+        assert_eq!(
+            found(FindingCode::SignatureInvalid),
+            ["/usr/bin/base64", "/usr/bin/date"]
+        );
         assert_eq!(found(FindingCode::SignatureMalformed), ["/usr/bin/cut"]);
         assert_eq!(report.finding_count, 4);
         // A malformed signature is one byte long, which Keylime drops before it computes the hash.
-        let cut = report.findings.iter().find(|finding| finding.code == FindingCode::SignatureMalformed);
+        let cut = report
+            .findings
+            .iter()
+            .find(|finding| finding.code == FindingCode::SignatureMalformed);
         let entry = cut.unwrap().entry.unwrap();
         let of_entries: Vec<_> = events(&keylime).into_iter().filter(|(at, _)| *at > 1).collect();
         assert_eq!(of_entries, [(entry, "ima.validation.ima_hash")]);
         // Without an allowlist the signed files pass, and only they.
         let nothing = policies(&json!({}));
-        let [report, _] = verify_both(&machine.file(list), &nothing, |evidence, _| evidence.keys = keys.clone());
+        let [report, _] = verify_both(&machine.file(list), &nothing, |evidence, _| {
+            evidence.keys = keys.clone()
+        });
         assert!(report.accepted.signed > 20, "{}", report.accepted.signed);
-        assert!(report.findings.iter().any(|finding| finding.path.as_deref() == Some("/usr/bin/df")));
+        assert!(
+            report
+                .findings
+                .iter()
+                .any(|finding| finding.path.as_deref() == Some("/usr/bin/df"))
+        );
     }
 }
 
@@ -138,10 +161,20 @@ fn real_quotes_hold_and_cover_the_list() {
         let Some(machine) = machine(id) else { return };
         let nonce = unhex(std::str::from_utf8(&machine.file("quote/nonce")).unwrap());
         let policies = PolicySet::default();
-        for name in ["sha256-10", "sha1-10", "sha1-10-sha256-10", "sha256-0to10", "ecc-sha256-10"] {
+        for name in [
+            "sha256-10",
+            "sha1-10",
+            "sha1-10-sha256-10",
+            "sha256-0to10",
+            "ecc-sha256-10",
+        ] {
             let message = machine.file(&format!("quote/{name}.msg"));
             let signature = machine.file(&format!("quote/{name}.sig"));
-            let key = if name.starts_with("ecc") { "quote/akecc.tpmt" } else { "quote/ak.tpm2b" };
+            let key = if name.starts_with("ecc") {
+                "quote/akecc.tpmt"
+            } else {
+                "quote/ak.tpm2b"
+            };
             let key = AttestationKey::parse(&machine.file(key)).unwrap();
             let quote = QuoteEvidence {
                 message: &message,
@@ -159,8 +192,16 @@ fn real_quotes_hold_and_cover_the_list() {
                     evidence.quote = Some(quote.clone());
                     evidence.pcrs = pcrs;
                     let report = verify(evidence, &Options::default()).unwrap();
-                    assert_eq!(report.quote.is_verified, Some(is_enough), "{id} {name} {:?}", report.findings);
-                    let of_quote: Vec<_> = codes(&report).into_iter().filter(|(entry, _)| *entry == 0).collect();
+                    assert_eq!(
+                        report.quote.is_verified,
+                        Some(is_enough),
+                        "{id} {name} {:?}",
+                        report.findings
+                    );
+                    let of_quote: Vec<_> = codes(&report)
+                        .into_iter()
+                        .filter(|(entry, _)| *entry == 0)
+                        .collect();
                     assert_eq!(of_quote.is_empty(), is_enough, "{id} {name}");
                 }
                 // A bit less of the list is not enough.
@@ -169,7 +210,11 @@ fn real_quotes_hold_and_cover_the_list() {
                 evidence.pcrs = machine.pcrs.clone();
                 let report = verify(evidence, &Options::default()).unwrap();
                 let is_ascii = list.starts_with(b"10 ");
-                assert_eq!(report.strict_verdict == Verdict::Pass, is_ascii && id != "violation", "{id} {name}");
+                assert_eq!(
+                    report.strict_verdict == Verdict::Pass,
+                    is_ascii && id != "violation",
+                    "{id} {name}"
+                );
             }
         }
     }

@@ -72,15 +72,25 @@ impl Case {
         let mut buffers: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for entry in self.entries() {
             let fields = entry["fields"].as_array().unwrap();
-            let field = |ids: &[&str]| fields.iter().find(|field| ids.contains(&field["id"].as_str().unwrap()));
-            let Some(measured) = field(&["d", "d-ng", "d-ngv2"]) else { continue };
+            let field = |ids: &[&str]| {
+                fields
+                    .iter()
+                    .find(|field| ids.contains(&field["id"].as_str().unwrap()))
+            };
+            let Some(measured) = field(&["d", "d-ng", "d-ngv2"]) else {
+                continue;
+            };
             let name = field(&["n", "n-ng"]).unwrap();
             let mut name = match name["hex"].as_str() {
                 Some(hex) => unhex(hex),
                 None => name["text"].as_str().unwrap().into(),
             };
             name.truncate(name.iter().position(|&byte| byte == 0).unwrap_or(name.len()));
-            let bytes = unhex(measured["digest"].as_str().unwrap_or(measured["hex"].as_str().unwrap()));
+            let bytes = unhex(
+                measured["digest"]
+                    .as_str()
+                    .unwrap_or(measured["hex"].as_str().unwrap()),
+            );
             if field(&["buf"]).is_some() {
                 let name = String::from_utf8(name).unwrap();
                 buffers.entry(name).or_default().push(crate::testing::hex(&bytes));
@@ -118,14 +128,20 @@ impl Case {
         for file in self.facts["files"].as_array().unwrap() {
             if file["kind"] == "key" {
                 let path = file["path"].as_str().unwrap();
-                keys.add(&self.file(path), &Provenance::Given(path.into())).unwrap();
+                keys.add(&self.file(path), &Provenance::Given(path.into()))
+                    .unwrap();
             }
         }
         keys
     }
 
     /// Verifies against everything that was measured, and these PCR values.
-    fn verify(&self, list: &[u8], pcrs: &PcrValues, change: impl Fn(&mut Evidence<'_>, &mut Options)) -> Report {
+    fn verify(
+        &self,
+        list: &[u8],
+        pcrs: &PcrValues,
+        change: impl Fn(&mut Evidence<'_>, &mut Options),
+    ) -> Report {
         let policies = self.policies();
         let [strict, _] = verify_both(list, &policies, |evidence, options| {
             evidence.pcrs = pcrs.clone();
@@ -152,7 +168,8 @@ impl Case {
 #[test]
 fn sound_lists_pass_but_for_their_violations() {
     for case in cases() {
-        if case.id().starts_with("tamper") || matches!(case.id(), "violation-forged" | "padded" | "segments") {
+        if case.id().starts_with("tamper") || matches!(case.id(), "violation-forged" | "padded" | "segments")
+        {
             continue;
         }
         let pcrs = case.pcrs(&case.facts["pcrs"]["perBank"]);
@@ -161,7 +178,10 @@ fn sound_lists_pass_but_for_their_violations() {
             assert_eq!(codes(&report), case.faults(), "{name}");
             let entries = report.list.entries;
             assert_eq!(entries, u64::try_from(case.entries().len()).unwrap(), "{name}");
-            assert!(report.pcrs.iter().all(|row| row.matched_entries.is_some()), "{name}");
+            assert!(
+                report.pcrs.iter().all(|row| row.matched_entries.is_some()),
+                "{name}"
+            );
             let values = report.pcrs.iter().filter(|row| row.expected.is_some()).count();
             assert_eq!(values, pcrs.len(), "{name}");
             let listed = entries - u64::try_from(case.faults().len()).unwrap();
@@ -177,7 +197,12 @@ fn a_list_from_before_linux_5_8_pads_sha1() {
     for (name, list) in case.lists() {
         let report = case.verify(&list, &pcrs, |_, _| {});
         assert_eq!(codes(&report), case.faults(), "{name}");
-        assert!(report.pcrs.iter().all(|row| row.rule == crate::measurement::Rule::PaddedSha1));
+        assert!(
+            report
+                .pcrs
+                .iter()
+                .all(|row| row.rule == crate::measurement::Rule::PaddedSha1)
+        );
     }
 }
 
@@ -192,7 +217,16 @@ fn altered_lists_are_found_and_told_where() {
         ("tamper-removed", &[(0, PcrMismatch); 4]),
         ("log-behind", &[(0, PcrMismatch); 4]),
         ("tamper-pcr", &[(0, PcrMismatch); 4]),
-        ("violation-forged", &[(0, PcrMismatch), (0, PcrMismatch), (0, PcrMismatch), (0, PcrMismatch), (2, Violation)]),
+        (
+            "violation-forged",
+            &[
+                (0, PcrMismatch),
+                (0, PcrMismatch),
+                (0, PcrMismatch),
+                (0, PcrMismatch),
+                (2, Violation),
+            ],
+        ),
         ("tamper-data", &[(4, TemplateHashMismatch)]),
     ];
     for (id, expected) in rows {
@@ -205,30 +239,52 @@ fn altered_lists_are_found_and_told_where() {
                 assert_eq!(found.last(), expected.last(), "{name}");
                 let bank: Algorithm = name.rsplit('_').next().unwrap().parse().unwrap();
                 let is_reached = |row: &&PcrReport| row.matched_entries.is_some();
-                let reached: Vec<_> = report.pcrs.iter().filter(is_reached).map(|row| row.bank).collect();
+                let reached: Vec<_> = report
+                    .pcrs
+                    .iter()
+                    .filter(is_reached)
+                    .map(|row| row.bank)
+                    .collect();
                 assert_eq!(reached, [bank], "{name}");
             } else {
                 assert_eq!(found, expected, "{name}");
             }
         }
     }
-    let Some(case) = named("tamper-one-bank") else { return };
+    let Some(case) = named("tamper-one-bank") else {
+        return;
+    };
     let pcrs = case.pcrs(&case.facts["expect"]["truePcrs"]);
     for (name, list) in case.lists() {
         let report = case.verify(&list, &pcrs, |_, _| {});
-        assert_eq!(report.verdict() == Verdict::Pass, name.ends_with("sha1"), "{name}");
+        assert_eq!(
+            report.verdict() == Verdict::Pass,
+            name.ends_with("sha1"),
+            "{name}"
+        );
     }
 }
 
 #[test]
 fn entries_behind_the_quoted_state_are_named() {
-    let Some(case) = named("extra-entries") else { return };
+    let Some(case) = named("extra-entries") else {
+        return;
+    };
     let pcrs = case.pcrs(&case.facts["expect"]["truePcrs"]);
     for (name, list) in case.lists() {
         let report = case.verify(&list, &pcrs, |_, _| {});
         assert_eq!(report.verdict(), Verdict::Pass, "{name}");
-        assert!(report.pcrs.iter().all(|row| row.matched_entries == Some(6)), "{name}");
-        assert!(report.unchecked.iter().any(|line| line.starts_with("entries 7 to 9:")), "{name}");
+        assert!(
+            report.pcrs.iter().all(|row| row.matched_entries == Some(6)),
+            "{name}"
+        );
+        assert!(
+            report
+                .unchecked
+                .iter()
+                .any(|line| line.starts_with("entries 7 to 9:")),
+            "{name}"
+        );
     }
 }
 
@@ -269,17 +325,23 @@ fn signatures_are_judged_one_by_one() {
             .filter_map(|entry| Some((number(entry), expected(entry)?)))
             .collect();
         let is_good = |entry: &&Value| {
-            ["signature", "appendedSignature", "evmSignature"].iter().any(|name| entry[*name] == "good")
+            ["signature", "appendedSignature", "evmSignature"]
+                .iter()
+                .any(|name| entry[*name] == "good")
         };
         let good = case.entries().iter().filter(is_good).count();
         for (name, list) in case.lists() {
             // Everything is listed, so that only signatures can be wrong.
-            let report = case.verify(&list, &PcrValues::default(), |evidence, _| evidence.keys = case.keys());
+            let report = case.verify(&list, &PcrValues::default(), |evidence, _| {
+                evidence.keys = case.keys()
+            });
             let mut wanted = [&all[..], &case.faults()].concat();
             wanted.sort_unstable();
             assert_eq!(codes(&report), wanted, "{name}");
             // Nothing is listed, so that only signatures can be right.
-            let [report, _] = verify_both(&list, &policies(&json!({})), |evidence, _| evidence.keys = case.keys());
+            let [report, _] = verify_both(&list, &policies(&json!({})), |evidence, _| {
+                evidence.keys = case.keys()
+            });
             let signed = report.accepted.signed;
             assert_eq!(signed, u64::try_from(good).unwrap(), "{name}");
         }
@@ -295,7 +357,10 @@ fn parts_are_one_list_and_the_last_one_needs_a_start() {
         let file = |suffix: &str| case.file(&format!("{kind}_runtime_measurements_sha1{suffix}"));
         let parts = [file(".part0"), file(".part1"), file("")];
         let mut evidence = Evidence::new(Vec::new(), &policies);
-        evidence.list = parts.iter().map(|part| Box::new(&part[..]) as Source<'_>).collect();
+        evidence.list = parts
+            .iter()
+            .map(|part| Box::new(&part[..]) as Source<'_>)
+            .collect();
         evidence.pcrs = after(2);
         let report = verify(evidence, &Options::default()).unwrap();
         assert_eq!((report.verdict(), report.list.entries), (Verdict::Pass, 9));
@@ -383,7 +448,11 @@ fn quotes_are_tied_to_the_list() {
             ..PcrContext::default()
         };
         let own = parse_pcr_values(&file("quote.pcrs"), &context).map(|file| file.values);
-        for (what, pcrs) in [("own", own.unwrap_or_default()), ("all", all.clone()), ("others", others.clone())] {
+        for (what, pcrs) in [
+            ("own", own.unwrap_or_default()),
+            ("all", all.clone()),
+            ("others", others.clone()),
+        ] {
             if what == "all" && matches!(name, "pcrs-differ") {
                 continue;
             }
@@ -395,12 +464,18 @@ fn quotes_are_tied_to_the_list() {
                 // With the values of the other PCRs alone the altered values beside a quote do not matter; and a
                 // file that calls the bank by another name is read as the signed selection has it.
                 let is_ok = is_ok || name == "bank-differs" || (name, what) == ("pcrs-differ", "others");
-                assert_eq!(report.quote.is_verified, Some(is_ok), "{name} {what} {:?}", report.findings);
+                assert_eq!(
+                    report.quote.is_verified,
+                    Some(is_ok),
+                    "{name} {what} {:?}",
+                    report.findings
+                );
                 let beyond_quote = report.findings.iter().filter(|finding| {
                     !matches!(
                         finding.code,
                         FindingCode::QuoteInvalid | FindingCode::NonceMismatch | FindingCode::PcrMismatch
-                    ) && finding.entry != Some(6) && finding.entry != Some(7)
+                    ) && finding.entry != Some(6)
+                        && finding.entry != Some(7)
                 });
                 assert_eq!(beyond_quote.count(), 0, "{name} {what} {:?}", report.findings);
                 let is_found = codes(&report).iter().any(|(entry, _)| *entry == 0);
