@@ -56,8 +56,9 @@ export async function run(args: readonly string[], signal: AbortSignal): Promise
   return code;
 }
 
-/** yargs only names what it would have understood. */
+/** One line; and of an unknown command yargs only names what it would have understood. */
 function describeFailure(message: string, args: readonly string[]): string {
-  const isGuess = message.startsWith('Did you mean');
-  return isGuess ? `unknown command ${JSON.stringify(args[0] ?? '')}. ${message}` : message;
+  const line = message.trim().replace(/\s*\n\s*/g, ', ');
+  const isGuess = line.startsWith('Did you mean');
+  return isGuess ? `unknown command ${JSON.stringify(args[0] ?? '')}. ${line}` : line;
 }

@@ -102,13 +102,8 @@ impl ExtractArguments {
             })
             .collect::<napi::Result<Vec<_>>>()?;
         let defaults = DEFAULT_SKIPPED_PATHS.map(|path| path.as_bytes().to_vec());
-        let skipped = self
-            .default_skips
-            .then_some(defaults)
-            .into_iter()
-            .flatten()
-            .chain(self.skip_paths.iter().map(|path| path.to_vec()));
-        let mut selection = Selection::new(skipped);
+        let usual = self.default_skips.then_some(defaults).into_iter().flatten();
+        let mut selection = Selection::new(usual, self.skip_paths.iter().map(|path| path.to_vec()));
         selection.all_owners = self.all_owners;
         selection.one_file_system = self.one_file_system;
         let default = ExtractOptions::default();

@@ -16,11 +16,11 @@ impl Format for Flat {
     fn head(&self, _list: &Allowlist, _out: &mut Vec<u8>) {}
 
     fn path(&self, rows: &[Listed<'_>], _is_first: bool, out: &mut Vec<u8>) -> Result<(), AllowlistError> {
-        if let Some(row) = rows.iter().find(|row| row.path.contains(&b'\n')) {
+        if let Some(row) = rows.iter().find(|row| breaks_a_line(row.path)) {
             return Err(AllowlistError::PathUnlistable {
                 path: row.raw_path.to_vec(),
                 format: "a flat allowlist",
-                problem: "it has a line break",
+                problem: "it has what some reader takes for the end of a line",
             });
         }
         let mut last = None;
@@ -37,6 +37,16 @@ impl Format for Flat {
     }
 
     fn tail(&self, _out: &mut Vec<u8>) {}
+}
+
+/// Whether a reader could see two lines in a path: a name may then add a row of its own making. Beside `\n`, what
+/// Python's `splitlines` takes for line ends, which Keylime's converter uses.
+fn breaks_a_line(path: &[u8]) -> bool {
+    path.iter()
+        .any(|byte| matches!(byte, b'\n' | 0x0b | 0x0c | b'\r' | 0x1c..=0x1e))
+        || path
+            .utf8_chunks()
+            .any(|chunk| chunk.valid().contains(['\u{85}', '\u{2028}', '\u{2029}']))
 }
 
 /// Reads a flat allowlist: the output of `sha256sum` and its kin, in either mode, with their escapes,

@@ -180,6 +180,12 @@ impl Builder {
         u32::try_from(index).unwrap_or(u32::MAX)
     }
 
+    /// The number of a new origin, whatever the names of the others.
+    pub fn new_origin(&mut self, name: &[u8]) -> u32 {
+        self.list.origins.push(name.to_vec());
+        u32::try_from(self.list.origins.len().saturating_sub(1)).unwrap_or(u32::MAX)
+    }
+
     /// Adds a digest of a path, spelled as the image has it.
     pub fn insert(&mut self, path: &[u8], digest: &Digest, origin: u32, facts: Option<FileFacts>) {
         self.push(path, digest.algorithm(), digest.bytes(), origin, facts);

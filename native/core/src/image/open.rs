@@ -11,8 +11,8 @@ use super::uki::{self, Uki};
 use super::{ImageError, Limits, Source, SourceError, Tree, standard_input};
 use ima_assay_digest::Control;
 
-/// Bytes looked at to tell a format.
-const HEAD_BYTES: u64 = 4096;
+/// Bytes looked at to tell a format: the longest section table of a UKI lies within them.
+const HEAD_BYTES: u64 = 16 << 10;
 
 /// Takes the file and its name, which is only shown.
 type Open = fn(File, Vec<u8>) -> Result<Box<dyn Source>, ImageError>;

@@ -26,7 +26,11 @@ const PATIENCE: Timespec = Timespec {
 /// # Errors
 /// [`ImageError::Io`], [`ImageError::InputTooLarge`], [`ImageError::Cancelled`].
 pub(super) fn spool(limit: u64, control: &Control) -> Result<File, ImageError> {
-    let mut file = tempfile::tempfile().map_err(io_error)?;
+    let directory = std::env::temp_dir();
+    let mut file = tempfile::tempfile_in(&directory).map_err(|error| ImageError::Io {
+        path: directory.into_os_string().into_encoded_bytes(),
+        error,
+    })?;
     let mut buffer = vec![0; BUFFER_BYTES];
     let mut left = limit;
     loop {

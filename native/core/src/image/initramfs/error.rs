@@ -237,8 +237,10 @@ pub enum InitramfsError {
         limit: u64,
     },
     /// Directories are nested deeper than is allowed.
-    #[error("directories are more than {limit} deep")]
+    #[error("{} lies deeper than {limit} directories", Escaped(path))]
     TooDeep {
+        /// The directory.
+        path: Vec<u8>,
         /// The limit.
         limit: usize,
     },
@@ -339,7 +341,9 @@ impl Explain for InitramfsError {
             Self::Nothing => Some(0),
         };
         let path = match self {
-            Self::ChecksumWrong { name, .. } | Self::PathTooLong { name, .. } => Some(name.clone()),
+            Self::ChecksumWrong { name, .. }
+            | Self::PathTooLong { name, .. }
+            | Self::TooDeep { path: name, .. } => Some(name.clone()),
             _ => None,
         };
         Place {
@@ -383,10 +387,14 @@ impl Explain for InitramfsError {
             }
             Self::ChecksumWrong { .. } => "the kernel keeps this file and stops; copy the initramfs again",
             Self::WindowTooLarge { .. } => "the kernel refuses it as well; compress with a smaller window",
-            Self::UnpackedTooLarge { .. } | Self::RatioTooHigh { .. } | Self::TooManyMembers { .. } => {
-                "raise the limit if the image is known to be good"
+            Self::UnpackedTooLarge { .. } => {
+                "if the image is known to be good, raise --limit max-unpacked-bytes"
             }
-            Self::TooDeep { .. } => "no initramfs needs this; look where it comes from",
+            Self::RatioTooHigh { .. } => "if the image is known to be good, raise --limit max-ratio",
+            Self::TooManyMembers { .. } => "if the image is known to be good, raise --limit max-files",
+            Self::TooDeep { .. } => {
+                "no initramfs needs this; if it is known to be good, raise --limit max-depth"
+            }
             Self::PathTooLong { .. } => "the kernel cannot give such a path to IMA; shorten it",
             Self::Nothing => "check how the file was made",
         })

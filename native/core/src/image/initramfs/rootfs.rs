@@ -463,8 +463,12 @@ impl Rootfs {
     /// Hands over every path that is no directory, in bytewise order of each directory.
     ///
     /// # Errors
-    /// `false` where directories are more than `max_depth` deep.
-    pub(super) fn each(&self, max_depth: usize, mut take: impl FnMut(&[u8], Found<'_>)) -> bool {
+    /// The first directory that lies deeper than `max_depth` others.
+    pub(super) fn each(
+        &self,
+        max_depth: usize,
+        mut take: impl FnMut(&[u8], Found<'_>),
+    ) -> Result<(), Vec<u8>> {
         let mut path = Vec::new();
         let mut open: Vec<(EntriesLeft<'_>, usize)> = Vec::new();
         if let Body::Directory { entries, .. } = self.body(ROOT) {
@@ -480,8 +484,8 @@ impl Rootfs {
             path.extend_from_slice(name);
             match self.body(*inode) {
                 Body::Directory { entries, .. } => {
-                    if open.len() >= max_depth {
-                        return false;
+                    if open.len() > max_depth {
+                        return Err(path);
                     }
                     open.push((entries.iter(), path.len()));
                 }
@@ -491,7 +495,7 @@ impl Rootfs {
                 Body::Gone => {}
             }
         }
-        true
+        Ok(())
     }
 }
 

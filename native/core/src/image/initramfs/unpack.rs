@@ -20,6 +20,7 @@ use super::rootfs::{Data, Found, LinkTable, Refusal, Rootfs};
 use crate::image::cursor::{Cursor, Fill};
 use crate::image::handover::{self, Handover};
 use crate::image::{ContentId, File, ImageError, Layer, Limits, Note, Scan, Sink, Skip};
+use crate::path::Escaped;
 
 /// Read ahead in what a segment unpacks to.
 const UNPACKED_BUFFER_BYTES: usize = 128 << 10;
@@ -280,7 +281,10 @@ impl<'a, 's> Unpacker<'a, 's> {
             }
             Kind::None => {
                 self.rootfs.clean_path(name, kind);
-                let text = format!("the kernel makes nothing of the member at {at}: its mode has no kind");
+                let text = format!(
+                    "the kernel makes nothing of {} at {at}: its mode has no kind",
+                    Escaped(name)
+                );
                 self.note("MEMBER_SKIPPED", at, Some(name), text);
                 Ok(())
             }
@@ -413,7 +417,7 @@ impl<'a, 's> Unpacker<'a, 's> {
     }
 
     fn dropped(&mut self, at: At, name: &[u8], refusal: Refusal) {
-        let text = format!("the kernel drops the member at {at}: {refusal}");
+        let text = format!("the kernel drops {} at {at}: {refusal}", Escaped(name));
         self.note("MEMBER_DROPPED", at, Some(name), text);
     }
 
@@ -444,7 +448,7 @@ impl<'a, 's> Unpacker<'a, 's> {
         let (mut empty, mut stopped) = (None, Ok(()));
         let (mut files, mut too_long, mut long_name) = (0_u64, 0_u64, Vec::new());
         let limit = scan.limits.max_depth;
-        let is_walked = rootfs.each(limit, |path, found| match found {
+        let walked = rootfs.each(limit, |path, found| match found {
             Found::Symlink => sink.skip(Skip::Symlink),
             Found::Special => sink.skip(Skip::Special),
             Found::Regular(file) => {
@@ -479,9 +483,7 @@ impl<'a, 's> Unpacker<'a, 's> {
             }
         });
         stopped?;
-        if !is_walked {
-            return Err(InitramfsError::TooDeep { limit }.into());
-        }
+        walked.map_err(|path| InitramfsError::TooDeep { path, limit })?;
         if too_long > 0 {
             sink.omit(
                 InitramfsError::PathTooLong {
