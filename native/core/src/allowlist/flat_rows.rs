@@ -129,7 +129,7 @@ fn split_mode(rest: &[u8]) -> (bool, &[u8]) {
 }
 
 /// The algorithm that digests of this many bytes are taken for: of each length the one in use.
-fn algorithm_by_length(bytes: usize) -> Option<Algorithm> {
+pub(crate) fn algorithm_by_length(bytes: usize) -> Option<Algorithm> {
     [
         Algorithm::Md5,
         Algorithm::Sha1,

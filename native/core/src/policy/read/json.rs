@@ -1,0 +1,489 @@
+//! The reader of JSON policies: it notes what serde hands it and builds nothing but the policy's own tables.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::Deserializer;
+use serde::de::{DeserializeSeed, IgnoredAny, Visitor};
+
+use super::ReadOptions;
+use super::handlers::{EnvelopeParts, Top};
+use super::value::Expect;
+use super::{ReadLimits, scalar};
+use crate::policy::envelope::{Envelope, decode};
+use crate::policy::error::PolicyError;
+use crate::policy::loaded::{Policy, Section, Shape};
+use crate::policy::location::Location;
+use crate::policy::map::{Full, Quirks, Repeat};
+use crate::policy::problem::{Problem, ProblemCode};
+
+/// What a JSON file holds.
+pub(super) enum Parsed {
+    Policy(Box<Policy>),
+    Envelope(Envelope),
+}
+
+/// Reads JSON text.
+pub(super) fn read(bytes: &[u8], origin: &[u8], options: &ReadOptions<'_>) -> Result<Parsed, PolicyError> {
+    // Checked once for all: the parser then takes every string for UTF-8.
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        let offset = error.valid_up_to();
+        let before = bytes.get(..offset).unwrap_or_default();
+        PolicyError::NotUtf8 {
+            offset,
+            location: Location::of_line(count_lines(before).saturating_add(1)),
+        }
+    })?;
+    let mut reader = Reader::new(text, origin, options);
+    reader.policy.digests.expect_file_of(text.len());
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let outcome = Expect(Top(&mut reader))
+        .deserialize(&mut deserializer)
+        .and_then(|()| deserializer.end());
+    match outcome {
+        Ok(()) => reader.finish(),
+        Err(error) => Err(reader.explain(error)),
+    }
+}
+
+/// Everything that is known while a file is read.
+pub(super) struct Reader<'de> {
+    pub(super) policy: Policy,
+    pub(super) envelope: EnvelopeParts<'de>,
+    /// Whether the map of digests is called `hashes`.
+    pub(super) has_hashes: bool,
+    /// Members of `ima`, known or not.
+    pub(super) ima_members: usize,
+    /// Where the parser is.
+    pub(super) here: Here,
+    text: &'de str,
+    limits: ReadLimits,
+    entries: usize,
+    lines: Lines<'de>,
+    /// Why the parser was stopped. Errors of serde carry text alone.
+    fault: Option<PolicyError>,
+    /// A name has a control character, written as it is or escaped.
+    has_control_character: bool,
+    /// The last name was written with escapes, so it is not known where it stands.
+    is_line_unknown: bool,
+}
+
+/// The place in the format.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Here {
+    pub(super) key: &'static str,
+    /// The map whose last name is meant.
+    pub(super) section: Option<Section>,
+    pub(super) index: Option<usize>,
+}
+
+impl<'de> Reader<'de> {
+    fn new(text: &'de str, origin: &[u8], options: &ReadOptions<'_>) -> Self {
+        Self {
+            policy: Policy::new(origin, Shape::RuntimePolicy, options.assumed_algorithm),
+            envelope: EnvelopeParts::default(),
+            has_hashes: false,
+            ima_members: 0,
+            here: Here::default(),
+            text,
+            limits: options.limits,
+            entries: 0,
+            lines: Lines::new(text),
+            fault: None,
+            has_control_character: false,
+            is_line_unknown: false,
+        }
+    }
+
+    /// Where the parser is.
+    pub(super) fn location(&self) -> Location {
+        let name = self
+            .here
+            .section
+            .and_then(|section| Some(self.policy.section(section).last_entry()?.name().to_vec()));
+        Location {
+            key: self.here.key,
+            name,
+            index: self.here.index,
+            line: Some(u64::from(self.lines.line)),
+        }
+    }
+
+    /// Stops the parser.
+    pub(super) fn stop<E: serde::de::Error>(&mut self, fault: PolicyError) -> E {
+        self.fault = Some(fault);
+        E::custom("stopped")
+    }
+
+    /// Stops the parser at a value of the wrong type.
+    pub(super) fn wrong_type<E: serde::de::Error>(
+        &mut self,
+        expected: &'static str,
+        found: &'static str,
+    ) -> E {
+        let location = self.location();
+        self.stop(PolicyError::WrongType {
+            location,
+            expected,
+            found,
+        })
+    }
+
+    /// Comes to a key of the format.
+    pub(super) fn enter<E: serde::de::Error>(&mut self, key: &'static str) -> Result<(), E> {
+        self.here = Here {
+            key,
+            ..Here::default()
+        };
+        if self.policy.present.contains(&key) {
+            let location = self.location();
+            return Err(self.stop(PolicyError::KeyTwice { location }));
+        }
+        self.policy.present.push(key);
+        Ok(())
+    }
+
+    /// Comes to a key that is not of the format.
+    pub(super) fn enter_unknown(&mut self) {
+        self.here = Here::default();
+    }
+
+    /// Notes a problem of the value at hand.
+    pub(super) fn note(&mut self, code: ProblemCode, problem: &'static str) {
+        let location = self.location();
+        self.policy.notes.push(Problem {
+            code,
+            location,
+            problem,
+        });
+    }
+
+    /// Takes `null` for a value that is not there.
+    pub(super) fn note_null(&mut self) {
+        let key = self.here.key;
+        self.note(ProblemCode::TypeWrong, NULL);
+        self.policy.present.retain(|present| *present != key);
+    }
+
+    /// Counts a name, a pattern or a signature.
+    pub(super) fn count<E: serde::de::Error>(&mut self) -> Result<(), E> {
+        self.entries = self.entries.saturating_add(1);
+        if self.entries > self.limits.max_entries {
+            return Err(self.too_many());
+        }
+        Ok(())
+    }
+
+    /// Stops the parser where there is no place for more.
+    pub(super) fn too_many<E: serde::de::Error>(&mut self) -> E {
+        let location = self.location();
+        let limit = self.limits.max_entries;
+        self.stop(PolicyError::TooManyEntries { location, limit })
+    }
+
+    /// Starts an entry of a section.
+    fn begin(&mut self, section: Section, name: &[u8]) -> Result<(), Full> {
+        self.here.section = Some(section);
+        self.here.index = None;
+        let line = self.lines.line;
+        self.policy
+            .section_mut(section)
+            .begin(name, line, Repeat::Replaces, Quirks::default())
+    }
+
+    /// Adds a digest to the last entry.
+    pub(super) fn push(&mut self, section: Section, text: &str) {
+        self.policy.section_mut(section).push_text(text);
+    }
+
+    /// Comes to a text that lies in the file as it is.
+    pub(super) fn pass(&mut self, section: Section, text: &'de str) {
+        if self.is_line_unknown {
+            self.is_line_unknown = false;
+            self.lines.advance(text.as_bytes());
+            let line = self.lines.line;
+            self.policy.section_mut(section).set_last_line(line);
+        }
+    }
+
+    /// Refuses a value that lies `above` levels deep and is too deep itself.
+    pub(super) fn check_depth<E: serde::de::Error>(&mut self, json: &str, above: usize) -> Result<(), E> {
+        let limit = self.limits.max_depth;
+        if scalar::depth(json).saturating_add(above) > limit {
+            let location = self.location();
+            return Err(self.stop(PolicyError::TooDeep { location, limit }));
+        }
+        Ok(())
+    }
+
+    fn explain(self, error: serde_json::Error) -> PolicyError {
+        // The parser knows the line of the value, this reader only that of the last name.
+        let line = u64::try_from(error.line()).ok();
+        let at = |location| Location { line, ..location };
+        match self.fault {
+            None => PolicyError::NotJson { error },
+            Some(PolicyError::WrongType {
+                location,
+                expected,
+                found,
+            }) => PolicyError::WrongType {
+                location: at(location),
+                expected,
+                found,
+            },
+            Some(fault) => fault,
+        }
+    }
+
+    fn finish(mut self) -> Result<Parsed, PolicyError> {
+        if self.has_control_character {
+            // Names are read as bytes, for the sake of lone surrogates, and there the parser lets control
+            // characters pass. It does not where a value is ignored.
+            serde_json::from_str::<IgnoredAny>(self.text).map_err(|error| PolicyError::NotJson { error })?;
+        }
+        if self
+            .envelope
+            .payload
+            .as_ref()
+            .is_some_and(|text| !text.is_empty())
+        {
+            return self.finish_envelope().map(Parsed::Envelope);
+        }
+        let shape = match (self.has_hashes, self.policy.has(Section::Digests.key())) {
+            (true, true) => return Err(PolicyError::TwoShapes),
+            (false, false) => return Err(PolicyError::NoDigests),
+            (true, false) => Shape::JsonAllowlist,
+            (false, true) if self.policy.meta.version.is_some_and(|version| version < 1) => {
+                Shape::OldRuntimePolicy
+            }
+            (false, true) => Shape::RuntimePolicy,
+        };
+        self.policy.shape = shape;
+        self.note_missing();
+        for section in Section::ALL {
+            self.policy.section_mut(section).shrink();
+        }
+        Ok(Parsed::Policy(Box::new(self.policy)))
+    }
+
+    fn note_missing(&mut self) {
+        let is_allowlist = self.policy.shape == Shape::JsonAllowlist;
+        if is_allowlist {
+            // Keylime's converter throws `meta` away and replaces what is empty.
+            self.policy
+                .notes
+                .retain(|note| !note.location.key.starts_with("meta") && note.problem != NULL);
+        }
+        let has_ima = self.policy.has("ima") && !(is_allowlist && self.ima_members == 0);
+        let has_meta = self.policy.has("meta") && !is_allowlist;
+        let missing: Vec<&'static str> = REQUIRED
+            .into_iter()
+            .filter(|key| {
+                let is_asked_for = match key.split_once('.') {
+                    None => !is_allowlist,
+                    Some(("ima", _)) => has_ima,
+                    Some(_) => has_meta,
+                };
+                is_asked_for && !self.policy.has(key)
+            })
+            .collect();
+        for key in missing {
+            let was_null = |note: &Problem| note.location.key == key && note.code == ProblemCode::TypeWrong;
+            if !self.policy.notes.iter().any(was_null) {
+                self.policy.notes.push(Problem {
+                    code: ProblemCode::KeyMissing,
+                    location: Location::of_key(key),
+                    problem: "the key is missing",
+                });
+            }
+        }
+        if is_allowlist && self.policy.digests.is_empty() {
+            self.policy.notes.push(Problem {
+                code: ProblemCode::ListEmpty,
+                location: Location::of_key("hashes"),
+                problem: "the allowlist is empty, at which Keylime's converter stops",
+            });
+        }
+    }
+
+    fn finish_envelope(self) -> Result<Envelope, PolicyError> {
+        let malformed = |key, problem| PolicyError::EnvelopeMalformed {
+            location: Location::of_key(key),
+            problem,
+        };
+        let parts = self.envelope;
+        let payload = parts
+            .payload
+            .and_then(|text| decode(&text))
+            .ok_or_else(|| malformed("payload", "the payload is no base64"))?;
+        let payload_type = parts
+            .payload_type
+            .ok_or_else(|| malformed("payloadType", "the envelope does not say what its payload is"))?;
+        if parts.signatures.is_empty() {
+            return Err(malformed("signatures", "the envelope has no signature"));
+        }
+        Ok(Envelope {
+            payload_type,
+            payload,
+            signatures: parts.signatures,
+        })
+    }
+}
+
+/// The problem of a value that is `null`, which the converter of old formats replaces.
+const NULL: &str = "null is no value of this key";
+
+/// The keys that Keylime's schema requires, those below `meta` and `ima` if these are there.
+const REQUIRED: [&str; 13] = [
+    "meta",
+    "meta.version",
+    "meta.generator",
+    "release",
+    "digests",
+    "excludes",
+    "keyrings",
+    "ima",
+    "ima.ignored_keyrings",
+    "ima.log_hash_alg",
+    "ima.dm_policy",
+    "ima-buf",
+    "verification-keys",
+];
+
+/// A seed for the key of a JSON object: its text if it is Unicode, which all keys of the format are.
+pub(super) struct Key<'r, 'de>(pub(super) &'r mut Reader<'de>);
+
+impl<'de> DeserializeSeed<'de> for Key<'_, 'de> {
+    type Value = Cow<'de, [u8]>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_bytes(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Key<'_, 'de> {
+    type Value = Cow<'de, [u8]>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+
+    fn visit_borrowed_bytes<E>(self, key: &'de [u8]) -> Result<Self::Value, E> {
+        self.0.lines.advance(key);
+        self.0.has_control_character |= has_control_character(key);
+        Ok(Cow::Borrowed(key))
+    }
+
+    fn visit_bytes<E>(self, key: &[u8]) -> Result<Self::Value, E> {
+        self.0.has_control_character |= has_control_character(key);
+        Ok(Cow::Owned(key.to_vec()))
+    }
+}
+
+/// A seed for a name of a section, which starts an entry.
+pub(super) struct Name<'r, 'de> {
+    pub(super) reader: &'r mut Reader<'de>,
+    pub(super) section: Section,
+}
+
+impl<'de> DeserializeSeed<'de> for Name<'_, 'de> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_bytes(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Name<'_, 'de> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name")
+    }
+
+    fn visit_borrowed_bytes<E: serde::de::Error>(self, name: &'de [u8]) -> Result<(), E> {
+        self.reader.lines.advance(name);
+        self.reader.is_line_unknown = false;
+        self.insert(name)
+    }
+
+    fn visit_bytes<E: serde::de::Error>(self, name: &[u8]) -> Result<(), E> {
+        self.reader.is_line_unknown = true;
+        match without_surrogates(name) {
+            Some(name) => self.insert(&name),
+            None => self.insert(name),
+        }
+    }
+}
+
+impl Name<'_, '_> {
+    fn insert<E: serde::de::Error>(self, name: &[u8]) -> Result<(), E> {
+        let Self { reader, section } = self;
+        reader.has_control_character |= has_control_character(name);
+        reader.count()?;
+        reader.begin(section, name).map_err(|Full| reader.too_many())
+    }
+}
+
+fn has_control_character(text: &[u8]) -> bool {
+    text.iter().fold(false, |has, byte| has | (*byte < b' '))
+}
+
+/// Python keeps a byte that is no UTF-8 as a lone surrogate, U+DC80 to U+DCFF, and writes it to JSON as such:
+/// this gives the byte back. None if there is nothing to replace.
+fn without_surrogates(name: &[u8]) -> Option<Vec<u8>> {
+    let mut rest = name;
+    let mut plain = Vec::new();
+    // The parser gives surrogates as three bytes, as if they were characters: ED B2 80 to ED B3 BF.
+    while let Some(at) = rest
+        .windows(3)
+        .position(|bytes| matches!(bytes, [0xed, 0xb2 | 0xb3, 0x80..=0xbf]))
+    {
+        let (before, surrogate) = rest.split_at_checked(at)?;
+        let [_, middle, last, after @ ..] = surrogate else {
+            return None;
+        };
+        plain.extend_from_slice(before);
+        plain.push((middle & 0b11) << 6 | last & 0x3f);
+        rest = after;
+    }
+    if rest.len() == name.len() {
+        return None;
+    }
+    plain.extend_from_slice(rest);
+    Some(plain)
+}
+
+/// Which line a part of the text is in. Asked in the order of the text, it looks at each byte once.
+struct Lines<'de> {
+    text: &'de [u8],
+    /// Up to where line feeds are counted.
+    counted: usize,
+    /// Counted from 1.
+    line: u32,
+}
+
+impl<'de> Lines<'de> {
+    fn new(text: &'de str) -> Self {
+        Self {
+            text: text.as_bytes(),
+            counted: 0,
+            line: 1,
+        }
+    }
+
+    /// Goes on to where `part`, a piece of the text, begins.
+    fn advance(&mut self, part: &'de [u8]) {
+        let offset = part.as_ptr().addr().checked_sub(self.text.as_ptr().addr());
+        let passed = offset.and_then(|offset| Some((offset, self.text.get(self.counted..offset)?)));
+        if let Some((offset, passed)) = passed {
+            let lines = u32::try_from(count_lines(passed)).unwrap_or(u32::MAX);
+            self.line = self.line.saturating_add(lines);
+            self.counted = offset;
+        }
+    }
+}
+
+fn count_lines(text: &[u8]) -> u64 {
+    u64::try_from(text.iter().filter(|&&byte| byte == b'\n').count()).unwrap_or(u64::MAX)
+}
