@@ -56,6 +56,8 @@ pub(super) struct Reader<'de> {
     pub(super) ima_members: usize,
     /// Where the parser is.
     pub(super) here: Here,
+    /// Keys of the format so far, with dots between, those whose value is `null` included.
+    seen: Vec<&'static str>,
     text: &'de str,
     limits: ReadLimits,
     entries: usize,
@@ -85,6 +87,7 @@ impl<'de> Reader<'de> {
             has_hashes: false,
             ima_members: 0,
             here: Here::default(),
+            seen: Vec::new(),
             text,
             limits: options.limits,
             entries: 0,
@@ -135,10 +138,11 @@ impl<'de> Reader<'de> {
             key,
             ..Here::default()
         };
-        if self.policy.present.contains(&key) {
+        if self.seen.contains(&key) {
             let location = self.location();
             return Err(self.stop(PolicyError::KeyTwice { location }));
         }
+        self.seen.push(key);
         self.policy.present.push(key);
         Ok(())
     }
@@ -311,6 +315,12 @@ impl<'de> Reader<'de> {
             location: Location::of_key(key),
             problem,
         };
+        if let Some(key) = ["digests", "hashes"].into_iter().find(|key| self.policy.has(key)) {
+            return Err(malformed(
+                key,
+                "it stands beside a signed payload, and Keylime reads the payload alone",
+            ));
+        }
         let parts = self.envelope;
         let payload = parts
             .payload

@@ -166,6 +166,25 @@ fn near_misses_are_bounded_however_many_there_are() {
 }
 
 #[test]
+fn a_set_may_be_asked_from_several_threads() {
+    fn is_shared<T: Send + Sync>(_: &T) {}
+    let set = set(&[&format!("{HELLO}  /a\n")]);
+    is_shared(&set);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                let digest = hello(Algorithm::Sha256);
+                assert_eq!(
+                    set.near(Section::Digests, b"/b", Algorithm::Sha256, &digest, 9)
+                        .len(),
+                    1
+                );
+            });
+        }
+    });
+}
+
+#[test]
 fn an_allowlist_in_memory_is_asked_like_a_file() {
     let list = parse_flat(format!("{HELLO}  /a b\n").as_bytes(), b"image").unwrap();
     let policies = Policy::from_allowlist(&list).unwrap();

@@ -1,5 +1,6 @@
 //! Tests of reading, checking and asking policies.
 
+mod corpus;
 mod hostile;
 mod lookups;
 mod oracle;

@@ -7,11 +7,14 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use ima_assay_digest::encode_hex;
+use ima_assay_digest::{decode_hex, encode_hex};
 use serde_json::{Value, json};
 
 use super::{HELLO, HELLO_SHA1, WORLD, load, policy_with};
-use crate::policy::{KeylimeAnswer, KeylimeStanding, Policy, Section, Shape};
+use crate::policy::{
+    Envelope, EnvelopeSignature, KEYLIME_PAYLOAD_TYPE, KeylimeAnswer, KeylimeStanding, Policy, ReadOptions,
+    Section, Shape, SignatureStatus, read,
+};
 
 /// Reads a JSON array of cases, answers with an array: for each case whether the policy is taken, and what each of
 /// its questions is answered. A flat or JSON allowlist goes through the converter first.
@@ -87,6 +90,45 @@ fn ask(directory: &OsString, cases: &Value) -> Value {
         String::from_utf8_lossy(&output.stderr)
     );
     serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[test]
+fn an_envelope_of_keylimes_signer_is_taken_apart() {
+    let Some(directory) = keylime() else { return };
+    let program = r#"
+import json, sys
+from cryptography.hazmat.primitives.asymmetric import ec
+from keylime.dsse import dsse, ecdsa
+signer = ecdsa.Signer(ec.generate_private_key(ec.SECP256R1()))
+payload = sys.argv[1].encode()
+envelope = dsse.Sign("application/vnd.keylime+json", payload, signer)
+signature = json.loads(envelope)["signatures"][0]
+print(json.dumps([envelope, signature["keyid"], dsse.b64dec(signature["sig"]).hex()]))
+"#;
+    let text = policy_with("", "");
+    let output = Command::new(Path::new(&directory).join("bin/python"))
+        .args(["-c", program, &text])
+        .output()
+        .unwrap();
+    let answer: [String; 3] = serde_json::from_slice(&output.stdout).unwrap();
+    let [envelope, key_id, signature] = answer;
+    let check = |envelope: &Envelope| {
+        assert_eq!(envelope.payload_type, KEYLIME_PAYLOAD_TYPE);
+        assert_eq!(envelope.payload, text.as_bytes());
+        let expected = EnvelopeSignature {
+            key_id: Some(key_id.clone()),
+            signature: decode_hex(signature.as_bytes()).unwrap(),
+        };
+        assert_eq!(envelope.signatures, [expected]);
+        SignatureStatus::Verified
+    };
+    let options = ReadOptions {
+        check_signatures: Some(&check),
+        ..ReadOptions::default()
+    };
+    let policy = read(envelope.as_bytes(), b"file", &options).unwrap();
+    assert_eq!(policy.signature(), SignatureStatus::Verified);
+    assert_eq!(policy.validate(9).problems, []);
 }
 
 /// Policies with every kind of value at every key.
@@ -350,7 +392,7 @@ fn keylime_finds_what_its_view_finds() {
     ];
     let digests: Vec<Vec<u8>> = [HELLO, HELLO_SHA1, WORLD, md5]
         .iter()
-        .map(|hex| ima_assay_digest::decode_hex(hex.as_bytes()).unwrap())
+        .map(|hex| decode_hex(hex.as_bytes()).unwrap())
         .collect();
     let mut questions = Vec::new();
     for section in Section::ALL {

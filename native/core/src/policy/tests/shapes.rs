@@ -212,7 +212,7 @@ fn every_wrong_shape_is_one_error_that_says_where() {
             Some(1),
         ),
         (
-            "{\"digests\": {}, \"digests\": {}}",
+            "{\"digests\": null, \"digests\": {}}",
             "POLICY_KEY_TWICE",
             "digests, line 1: the key stands there twice",
             Some(1),
@@ -461,6 +461,8 @@ fn an_envelope_holds_a_policy_and_nothing_else() {
     let error = load(envelope("{\"digests\": 1}", "x")).unwrap_err();
     assert!(matches!(error, PolicyError::Payload { .. }));
     assert_eq!((error.code(), error.place().line), ("POLICY_TYPE_WRONG", None));
+    let beside = envelope("{}", "x").replacen('{', "{\"digests\": {}, ", 1);
+    assert_eq!(load(beside).unwrap_err().code(), "ENVELOPE_MALFORMED");
     // An empty payload is none: Keylime takes the file for a plain policy.
     assert!(load("{\"payload\": \"\", \"digests\": {}}").is_ok());
 }
