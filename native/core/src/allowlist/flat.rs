@@ -16,7 +16,9 @@ impl Format for Flat {
     fn head(&self, _list: &Allowlist, _out: &mut Vec<u8>) {}
 
     fn path(&self, rows: &[Listed<'_>], _is_first: bool, out: &mut Vec<u8>) -> Result<(), AllowlistError> {
-        if let Some(row) = rows.iter().find(|row| row.path.contains(&b'\n')) {
+        // A carriage return at the end would be taken for a part of the line's end.
+        let breaks_line = |row: &&Listed<'_>| row.path.contains(&b'\n') || row.path.ends_with(b"\r");
+        if let Some(row) = rows.iter().find(breaks_line) {
             return Err(AllowlistError::PathUnlistable {
                 path: row.raw_path.to_vec(),
                 format: "a flat allowlist",
@@ -71,6 +73,7 @@ pub fn parse_flat(text: &[u8], origin: &[u8]) -> Result<Allowlist, Vec<Allowlist
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ima_assay_digest::{Algorithm, hash};
 
     const SHA256: &str = "5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03";
 
@@ -80,6 +83,28 @@ mod tests {
         let paths: Vec<_> = list.rows().map(|row| (row.path, row.raw_path)).collect();
         let expected: [(&[u8], &[u8]); 2] = [(b"/a_b", b"/a b"), (b"/c", b"/c")];
         assert_eq!(paths, expected);
+    }
+
+    #[test]
+    fn a_path_that_would_break_its_line_is_not_written() {
+        for (path, is_written) in [("/a\nb", false), ("/a\r", false), ("/a\rb", true)] {
+            let mut builder = Builder::default();
+            let origin = builder.origin(b"image");
+            builder.insert(
+                path.as_bytes(),
+                &hash(Algorithm::Sha256, b"hello\n"),
+                origin,
+                None,
+            );
+            let list = builder.build();
+            let mut out = Vec::new();
+            let outcome = Flat.path(&list.rows().collect::<Vec<_>>(), true, &mut out);
+            assert_eq!(outcome.is_ok(), is_written, "{path:?}");
+            if is_written {
+                let again = parse_flat(&out, b"image").unwrap();
+                assert_eq!(again.get(0).map(|row| row.path), Some(path.as_bytes()));
+            }
+        }
     }
 
     #[test]

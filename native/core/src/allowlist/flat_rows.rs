@@ -15,7 +15,7 @@ use ima_assay_digest::{Algorithm, Digest, decode_hex_into};
 use super::AllowlistError;
 
 /// What UTF-8 text from some editors begins with.
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Before the name of a keyring, in the path's place.
 const KEYRING: &[u8] = b"%keyring:";

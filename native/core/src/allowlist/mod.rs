@@ -18,7 +18,7 @@ use crate::path::ima_spelling;
 
 pub use error::AllowlistError;
 pub use flat::{Flat, parse_flat};
-pub(crate) use flat_rows::algorithm_by_length;
+pub(crate) use flat_rows::{BYTE_ORDER_MARK, algorithm_by_length};
 pub use flat_rows::{FlatRow, flat_rows};
 pub use json::Json;
 pub use mtree::Mtree;

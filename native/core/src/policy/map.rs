@@ -5,8 +5,7 @@
 //! nothing is allocated for a name or for a lookup, and a lookup touches few cache lines.
 //!
 //! ```text
-//! name │ length, algorithm, writing, digest │ length, algorithm, writing, digest │ next name │ …
-//!      └ a byte each                        └ as many as are listed
+//! name │ row │ row │ … │ next name │ row │ …      see the rows' own file
 //! ```
 
 use std::hash::BuildHasher as _;
@@ -17,14 +16,12 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 use ima_assay_digest::Algorithm;
 
 use super::near::NearIndex;
+use super::row::{HEAD_LEN, Row, Rows, head};
 use super::writing::Writing;
 use crate::allowlist::algorithm_by_length;
 
 /// No earlier entry of the same name.
 const NONE: u32 = u32::MAX;
-
-/// In place of an algorithm's number: it is not named.
-const UNNAMED: u8 = u8::MAX;
 
 /// Digests by name.
 #[derive(Debug, Clone, Default)]
@@ -145,19 +142,19 @@ impl DigestMap {
 
     /// Adds a digest as a policy writes it to the last entry.
     pub(super) fn push_text(&mut self, text: &str) {
-        let head = self.arena.len();
+        let at = self.arena.len();
         self.arena.extend_from_slice(&[0; HEAD_LEN]);
         let (algorithm, writing) = Writing::read(text, &mut self.arena);
-        let len = self.arena.len().saturating_sub(head).saturating_sub(HEAD_LEN);
-        if let Some(bytes) = self.arena.get_mut(head..).and_then(<[u8]>::first_chunk_mut) {
-            *bytes = row_head(len, algorithm, writing);
+        let len = self.arena.len().saturating_sub(at).saturating_sub(HEAD_LEN);
+        if let Some(bytes) = self.arena.get_mut(at..).and_then(<[u8]>::first_chunk_mut) {
+            *bytes = head(len, algorithm, writing);
         }
     }
 
     /// Adds a digest to the last entry.
     pub(super) fn push(&mut self, digest: &[u8], algorithm: Option<Algorithm>, writing: Writing) {
         self.arena
-            .extend_from_slice(&row_head(digest.len(), algorithm, writing));
+            .extend_from_slice(&head(digest.len(), algorithm, writing));
         self.arena.extend_from_slice(digest);
     }
 
@@ -254,19 +251,6 @@ impl DigestMap {
 
 /// Path, digest and JSON of a usual entry, rather more than less.
 const USUAL_BYTES_A_NAME: usize = 128;
-
-/// Bytes before a digest in the arena.
-const HEAD_LEN: usize = 3;
-
-fn row_head(len: usize, algorithm: Option<Algorithm>, writing: Writing) -> [u8; HEAD_LEN] {
-    // A digest has at most 64 bytes.
-    let len = u8::try_from(len).unwrap_or(0);
-    [
-        len,
-        algorithm.map_or(UNNAMED, Algorithm::kernel_id),
-        writing.bits(),
-    ]
-}
 
 fn name_of<'a>(arena: &'a [u8], entries: &[Entry], id: u32) -> &'a [u8] {
     usize::try_from(id)
@@ -401,38 +385,6 @@ impl<'a> EntryView<'a> {
             is_algorithm_named: row.algorithm.is_some(),
             is_plain: row.writing.is_plain(),
             line: u64::from(self.entry.line),
-        })
-    }
-}
-
-/// A digest in the arena.
-pub(super) struct Row<'a> {
-    /// Empty if the text is none.
-    pub(super) digest: &'a [u8],
-    /// The algorithm, if it is named.
-    pub(super) algorithm: Option<Algorithm>,
-    pub(super) writing: Writing,
-}
-
-/// The digests of an entry.
-#[derive(Debug, Clone)]
-pub(super) struct Rows<'a>(&'a [u8]);
-
-impl<'a> Iterator for Rows<'a> {
-    type Item = Row<'a>;
-
-    fn next(&mut self) -> Option<Row<'a>> {
-        let [len, algorithm, writing, rest @ ..] = self.0 else {
-            return None;
-        };
-        let (digest, rest) = rest.split_at_checked(usize::from(*len))?;
-        self.0 = rest;
-        Some(Row {
-            digest,
-            algorithm: (*algorithm != UNNAMED)
-                .then(|| Algorithm::from_kernel_id(*algorithm))
-                .flatten(),
-            writing: Writing::from_bits(*writing),
         })
     }
 }

@@ -28,6 +28,7 @@ mod near;
 mod problem;
 mod python_json;
 mod read;
+mod row;
 mod runtime;
 #[cfg(test)]
 mod tests;

@@ -1,15 +1,12 @@
 //! The reader of JSON policies: it notes what serde hands it and builds nothing but the policy's own tables.
 
-use std::borrow::Cow;
-use std::fmt;
+use serde::de::{self, DeserializeSeed, IgnoredAny};
 
-use serde::Deserializer;
-use serde::de::{DeserializeSeed, IgnoredAny, Visitor};
-
-use super::ReadOptions;
-use super::handlers::{EnvelopeParts, Top};
+use super::lines::{Lines, count_lines};
+use super::signatures::EnvelopeParts;
+use super::top::Top;
 use super::value::Expect;
-use super::{ReadLimits, scalar};
+use super::{ReadLimits, ReadOptions, scalar};
 use crate::policy::envelope::{Envelope, decode};
 use crate::policy::error::PolicyError;
 use crate::policy::loaded::{Policy, Section, Shape};
@@ -61,13 +58,13 @@ pub(super) struct Reader<'de> {
     text: &'de str,
     limits: ReadLimits,
     entries: usize,
-    lines: Lines<'de>,
+    pub(super) lines: Lines<'de>,
     /// Why the parser was stopped. Errors of serde carry text alone.
     fault: Option<PolicyError>,
     /// A name has a control character, written as it is or escaped.
-    has_control_character: bool,
+    pub(super) has_control_character: bool,
     /// The last name was written with escapes, so it is not known where it stands.
-    is_line_unknown: bool,
+    pub(super) is_line_unknown: bool,
 }
 
 /// The place in the format.
@@ -113,17 +110,13 @@ impl<'de> Reader<'de> {
     }
 
     /// Stops the parser.
-    pub(super) fn stop<E: serde::de::Error>(&mut self, fault: PolicyError) -> E {
+    pub(super) fn stop<E: de::Error>(&mut self, fault: PolicyError) -> E {
         self.fault = Some(fault);
         E::custom("stopped")
     }
 
     /// Stops the parser at a value of the wrong type.
-    pub(super) fn wrong_type<E: serde::de::Error>(
-        &mut self,
-        expected: &'static str,
-        found: &'static str,
-    ) -> E {
+    pub(super) fn wrong_type<E: de::Error>(&mut self, expected: &'static str, found: &'static str) -> E {
         let location = self.location();
         self.stop(PolicyError::WrongType {
             location,
@@ -133,7 +126,7 @@ impl<'de> Reader<'de> {
     }
 
     /// Comes to a key of the format.
-    pub(super) fn enter<E: serde::de::Error>(&mut self, key: &'static str) -> Result<(), E> {
+    pub(super) fn enter<E: de::Error>(&mut self, key: &'static str) -> Result<(), E> {
         self.here = Here {
             key,
             ..Here::default()
@@ -170,7 +163,7 @@ impl<'de> Reader<'de> {
     }
 
     /// Counts a name, a pattern or a signature.
-    pub(super) fn count<E: serde::de::Error>(&mut self) -> Result<(), E> {
+    pub(super) fn count<E: de::Error>(&mut self) -> Result<(), E> {
         self.entries = self.entries.saturating_add(1);
         if self.entries > self.limits.max_entries {
             return Err(self.too_many());
@@ -179,14 +172,14 @@ impl<'de> Reader<'de> {
     }
 
     /// Stops the parser where there is no place for more.
-    pub(super) fn too_many<E: serde::de::Error>(&mut self) -> E {
+    pub(super) fn too_many<E: de::Error>(&mut self) -> E {
         let location = self.location();
         let limit = self.limits.max_entries;
         self.stop(PolicyError::TooManyEntries { location, limit })
     }
 
     /// Starts an entry of a section.
-    fn begin(&mut self, section: Section, name: &[u8]) -> Result<(), Full> {
+    pub(super) fn begin(&mut self, section: Section, name: &[u8]) -> Result<(), Full> {
         self.here.section = Some(section);
         self.here.index = None;
         let line = self.lines.line;
@@ -211,7 +204,7 @@ impl<'de> Reader<'de> {
     }
 
     /// Refuses a value that lies `above` levels deep and is too deep itself.
-    pub(super) fn check_depth<E: serde::de::Error>(&mut self, json: &str, above: usize) -> Result<(), E> {
+    pub(super) fn check_depth<E: de::Error>(&mut self, json: &str, above: usize) -> Result<(), E> {
         let limit = self.limits.max_depth;
         if scalar::depth(json).saturating_add(above) > limit {
             let location = self.location();
@@ -359,141 +352,3 @@ const REQUIRED: [&str; 13] = [
     "ima-buf",
     "verification-keys",
 ];
-
-/// A seed for the key of a JSON object: its text if it is Unicode, which all keys of the format are.
-pub(super) struct Key<'r, 'de>(pub(super) &'r mut Reader<'de>);
-
-impl<'de> DeserializeSeed<'de> for Key<'_, 'de> {
-    type Value = Cow<'de, [u8]>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_bytes(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Key<'_, 'de> {
-    type Value = Cow<'de, [u8]>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a key")
-    }
-
-    fn visit_borrowed_bytes<E>(self, key: &'de [u8]) -> Result<Self::Value, E> {
-        self.0.lines.advance(key);
-        self.0.has_control_character |= has_control_character(key);
-        Ok(Cow::Borrowed(key))
-    }
-
-    fn visit_bytes<E>(self, key: &[u8]) -> Result<Self::Value, E> {
-        self.0.has_control_character |= has_control_character(key);
-        Ok(Cow::Owned(key.to_vec()))
-    }
-}
-
-/// A seed for a name of a section, which starts an entry.
-pub(super) struct Name<'r, 'de> {
-    pub(super) reader: &'r mut Reader<'de>,
-    pub(super) section: Section,
-}
-
-impl<'de> DeserializeSeed<'de> for Name<'_, 'de> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_bytes(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Name<'_, 'de> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a name")
-    }
-
-    fn visit_borrowed_bytes<E: serde::de::Error>(self, name: &'de [u8]) -> Result<(), E> {
-        self.reader.lines.advance(name);
-        self.reader.is_line_unknown = false;
-        self.insert(name)
-    }
-
-    fn visit_bytes<E: serde::de::Error>(self, name: &[u8]) -> Result<(), E> {
-        self.reader.is_line_unknown = true;
-        match without_surrogates(name) {
-            Some(name) => self.insert(&name),
-            None => self.insert(name),
-        }
-    }
-}
-
-impl Name<'_, '_> {
-    fn insert<E: serde::de::Error>(self, name: &[u8]) -> Result<(), E> {
-        let Self { reader, section } = self;
-        reader.has_control_character |= has_control_character(name);
-        reader.count()?;
-        reader.begin(section, name).map_err(|Full| reader.too_many())
-    }
-}
-
-fn has_control_character(text: &[u8]) -> bool {
-    text.iter().fold(false, |has, byte| has | (*byte < b' '))
-}
-
-/// Python keeps a byte that is no UTF-8 as a lone surrogate, U+DC80 to U+DCFF, and writes it to JSON as such:
-/// this gives the byte back. None if there is nothing to replace.
-fn without_surrogates(name: &[u8]) -> Option<Vec<u8>> {
-    let mut rest = name;
-    let mut plain = Vec::new();
-    // The parser gives surrogates as three bytes, as if they were characters: ED B2 80 to ED B3 BF.
-    while let Some(at) = rest
-        .windows(3)
-        .position(|bytes| matches!(bytes, [0xed, 0xb2 | 0xb3, 0x80..=0xbf]))
-    {
-        let (before, surrogate) = rest.split_at_checked(at)?;
-        let [_, middle, last, after @ ..] = surrogate else {
-            return None;
-        };
-        plain.extend_from_slice(before);
-        plain.push((middle & 0b11) << 6 | last & 0x3f);
-        rest = after;
-    }
-    if rest.len() == name.len() {
-        return None;
-    }
-    plain.extend_from_slice(rest);
-    Some(plain)
-}
-
-/// Which line a part of the text is in. Asked in the order of the text, it looks at each byte once.
-struct Lines<'de> {
-    text: &'de [u8],
-    /// Up to where line feeds are counted.
-    counted: usize,
-    /// Counted from 1.
-    line: u32,
-}
-
-impl<'de> Lines<'de> {
-    fn new(text: &'de str) -> Self {
-        Self {
-            text: text.as_bytes(),
-            counted: 0,
-            line: 1,
-        }
-    }
-
-    /// Goes on to where `part`, a piece of the text, begins.
-    fn advance(&mut self, part: &'de [u8]) {
-        let offset = part.as_ptr().addr().checked_sub(self.text.as_ptr().addr());
-        let passed = offset.and_then(|offset| Some((offset, self.text.get(self.counted..offset)?)));
-        if let Some((offset, passed)) = passed {
-            let lines = u32::try_from(count_lines(passed)).unwrap_or(u32::MAX);
-            self.line = self.line.saturating_add(lines);
-            self.counted = offset;
-        }
-    }
-}
-
-fn count_lines(text: &[u8]) -> u64 {
-    u64::try_from(text.iter().filter(|&&byte| byte == b'\n').count()).unwrap_or(u64::MAX)
-}

@@ -10,10 +10,15 @@
 //! ```
 
 mod flat;
-mod handlers;
 mod json;
 mod keyring;
+mod lines;
+mod lists;
+mod name;
 mod scalar;
+mod settings;
+mod signatures;
+mod top;
 mod value;
 
 use ima_assay_digest::Algorithm;
@@ -23,9 +28,7 @@ use super::error::PolicyError;
 use super::loaded::Policy;
 use super::location::Location;
 use super::problem::{Problem, ProblemCode};
-
-/// What UTF-8 text from some editors begins with.
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+use crate::allowlist::BYTE_ORDER_MARK;
 
 /// How much a policy may hold.
 #[derive(Debug, Clone, Copy)]
