@@ -5,6 +5,7 @@
 
 mod error;
 mod flat;
+mod flat_rows;
 mod json;
 mod mtree;
 mod write;
@@ -17,6 +18,8 @@ use crate::path::ima_spelling;
 
 pub use error::AllowlistError;
 pub use flat::{Flat, parse_flat};
+pub(crate) use flat_rows::{BYTE_ORDER_MARK, algorithm_by_length};
+pub use flat_rows::{FlatRow, flat_rows};
 pub use json::Json;
 pub use mtree::Mtree;
 pub use write::{Format, Writer};
