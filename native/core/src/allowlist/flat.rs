@@ -95,7 +95,13 @@ mod tests {
 
     #[test]
     fn a_path_that_would_break_its_line_is_not_written() {
-        for (path, is_written) in [("/a\nb", false), ("/a\r", false), ("/a\rb", true)] {
+        for (path, is_written) in [
+            ("/a\nb", false),
+            ("/a\r", false),
+            ("/a\rb", false),
+            ("/a\u{2028}b", false),
+            ("/a\tb", true),
+        ] {
             let mut builder = Builder::default();
             let origin = builder.origin(b"image");
             builder.insert(
