@@ -18,7 +18,6 @@ pub mod initramfs;
 mod limits;
 mod open;
 mod selection;
-mod standard_input;
 mod summary;
 mod tree;
 pub mod uki;
