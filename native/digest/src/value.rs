@@ -59,8 +59,9 @@ impl Digest {
     /// The first `algorithm.len()` bytes of an implementation's output.
     pub(crate) fn truncated(algorithm: Algorithm, output: &[u8]) -> Self {
         let mut bytes = [0; MAX_LEN];
-        for (to, from) in bytes.iter_mut().zip(output.iter().take(algorithm.len())) {
-            *to = *from;
+        let len = algorithm.len();
+        if let (Some(to), Some(from)) = (bytes.get_mut(..len), output.get(..len)) {
+            to.copy_from_slice(from);
         }
         Self { algorithm, bytes }
     }
