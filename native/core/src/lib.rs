@@ -12,5 +12,6 @@
 pub mod allowlist;
 pub mod error;
 pub mod image;
+pub mod measurement;
 pub mod path;
 pub mod policy;
