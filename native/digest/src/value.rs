@@ -66,6 +66,11 @@ impl Digest {
         Self { algorithm, bytes }
     }
 
+    /// A digest from its value and zeros behind it.
+    pub(crate) fn from_padded(algorithm: Algorithm, bytes: [u8; MAX_LEN]) -> Self {
+        Self { algorithm, bytes }
+    }
+
     /// A digest from hex digits of either case.
     ///
     /// # Errors
@@ -84,6 +89,12 @@ impl Digest {
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         self.bytes.get(..self.algorithm.len()).unwrap_or(&self.bytes)
+    }
+
+    /// The value, with zeros behind it up to the longest there are.
+    #[must_use]
+    pub fn padded(&self) -> &[u8; MAX_LEN] {
+        &self.bytes
     }
 }
 
@@ -156,7 +167,11 @@ fn nibble(digit: u8) -> u8 {
 pub fn encode_hex(bytes: &[u8], out: &mut Vec<u8>) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let digit = |value: u8| DIGITS.get(usize::from(value)).copied().unwrap_or(b'?');
-    out.extend(bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)]));
+    out.extend(
+        bytes
+            .iter()
+            .flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)]),
+    );
 }
 
 impl fmt::Display for Digest {

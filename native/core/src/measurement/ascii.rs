@@ -28,7 +28,10 @@ pub(super) struct Head<'a> {
 /// The first column, and where the next one starts, if there is one.
 fn column(text: &[u8]) -> (&[u8], Option<usize>) {
     match memchr::memchr(b' ', text) {
-        Some(blank) => (text.get(..blank).unwrap_or_default(), Some(blank.saturating_add(1))),
+        Some(blank) => (
+            text.get(..blank).unwrap_or_default(),
+            Some(blank.saturating_add(1)),
+        ),
         None => (text, None),
     }
 }
@@ -41,7 +44,9 @@ pub(super) fn head(line: &[u8]) -> Result<Head<'_>, Problem> {
         return Err(Problem::TabSeparated);
     }
     let pcr = number(pcr).ok_or(Problem::PcrMalformed)?;
-    let text = text.get(next.ok_or(Problem::ColumnsMissing)?..).unwrap_or_default();
+    let text = text
+        .get(next.ok_or(Problem::ColumnsMissing)?..)
+        .unwrap_or_default();
     let (hash, next) = column(text);
     if hash.is_empty() {
         return Err(Problem::BlankDoubled);

@@ -12,6 +12,7 @@
 use std::ops::Range;
 
 use super::fault::Problem;
+use super::limits::Limits;
 use super::order::ByteOrder;
 use super::template::LEGACY;
 
@@ -53,7 +54,10 @@ pub(super) enum Body {
     /// Template data.
     Data(Range<usize>),
     /// What the template `ima` has instead.
-    Legacy { digest: Range<usize>, name: Range<usize> },
+    Legacy {
+        digest: Range<usize>,
+        name: Range<usize>,
+    },
 }
 
 /// How records are laid out.
@@ -63,6 +67,18 @@ pub(super) struct Layout {
     pub(super) hash_bytes: usize,
     pub(super) legacy_digest_bytes: usize,
     pub(super) max_entry_bytes: usize,
+}
+
+impl Layout {
+    pub(super) fn new(order: ByteOrder, hash_bytes: usize, limits: &Limits) -> Self {
+        let [legacy_digest_bytes, _] = LEGACY_DIGEST_BYTES;
+        Self {
+            order,
+            hash_bytes,
+            legacy_digest_bytes,
+            max_entry_bytes: limits.max_entry_bytes,
+        }
+    }
 }
 
 /// Takes parts off the front of a record.
@@ -157,7 +173,9 @@ pub(super) fn fit(mut bytes: &[u8], layout: Layout) -> u32 {
                 fitting = fitting.saturating_add(1);
                 bytes = bytes.get(record.len..).unwrap_or_default();
             }
-            Parsed::Short { .. } if is_pcr && has_printable_start(bytes, layout) => {
+            Parsed::Short { .. } | Parsed::Broken(Problem::EntryTooLong { .. })
+                if is_pcr && has_printable_start(bytes, layout) =>
+            {
                 return fitting.saturating_add(1);
             }
             _ => return fitting,

@@ -118,7 +118,9 @@ impl<'r> Unpacked<'r> {
             }
         };
         if self.compression.is_some() {
-            self.unpacked = self.unpacked.saturating_add(u64::try_from(len).unwrap_or(u64::MAX));
+            self.unpacked = self
+                .unpacked
+                .saturating_add(u64::try_from(len).unwrap_or(u64::MAX));
             let packed = self.packed.get();
             let allowed = Limits::RATIO_GRACE_BYTES.max(packed.saturating_mul(self.max_ratio));
             if self.unpacked > self.max_unpacked_bytes.min(allowed) {
@@ -137,7 +139,10 @@ impl<'r> Unpacked<'r> {
         match self.compression {
             Some(compression) if error.raw_os_error().is_none() => {
                 if error.kind() == io::ErrorKind::UnexpectedEof {
-                    ListError::CompressionTruncated { compression, unpacked }
+                    ListError::CompressionTruncated {
+                        compression,
+                        unpacked,
+                    }
                 } else {
                     ListError::CompressionCorrupt {
                         compression,

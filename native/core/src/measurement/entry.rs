@@ -32,7 +32,7 @@ pub struct Entry<'a> {
     pub(super) list_hash: ListHash,
     pub(super) byte_order: ByteOrder,
     /// The recomputed template hash, if the reader needed it.
-    pub(super) known: Option<Digest>,
+    pub(super) known: Option<&'a Digest>,
     pub(super) notes: Notes,
     pub(super) legacy_name_bytes: Option<usize>,
 }
@@ -129,11 +129,14 @@ impl<'a> Entry<'a> {
     /// The fields in their order; none if the template is unknown or the data does not fit it.
     pub fn fields(&self) -> impl Iterator<Item = Field<'a>> + use<'a> {
         let (data, byte_order) = (self.data.unwrap_or_default(), self.byte_order);
-        self.field_ids.iter().zip(self.spans).map(move |(&id, span)| Field {
-            id,
-            bytes: data.get(span.start..span.end).unwrap_or_default(),
-            byte_order,
-        })
+        self.field_ids
+            .iter()
+            .zip(self.spans)
+            .map(move |(&id, span)| Field {
+                id,
+                bytes: data.get(span.start..span.end).unwrap_or_default(),
+                byte_order,
+            })
     }
 
     /// The field with this id.
@@ -145,7 +148,9 @@ impl<'a> Entry<'a> {
     /// The bytes of the field with this id; none if there is no such field, or nothing in it.
     #[must_use]
     pub fn bytes(&self, id: FieldId) -> Option<&'a [u8]> {
-        self.field(id).map(|field| field.bytes).filter(|bytes| !bytes.is_empty())
+        self.field(id)
+            .map(|field| field.bytes)
+            .filter(|bytes| !bytes.is_empty())
     }
 
     /// The name of the file, or of what else was measured (`n-ng`, `n`). None if it is not well-formed: what
@@ -185,20 +190,24 @@ impl<'a> Entry<'a> {
     pub fn template_hash(&self, algorithm: Algorithm) -> Option<Digest> {
         self.known
             .filter(|known| known.algorithm() == algorithm)
+            .copied()
             .or_else(|| self.data.map(|data| hash(algorithm, data)))
     }
 
     /// Recomputes the template hash. [`super::Replay::extend`] says the same at less cost.
     #[must_use]
     pub fn check(&self) -> Check {
-        self.check_against(|algorithm| self.template_hash(algorithm))
+        let is_needed = !self.is_violation;
+        let computed = is_needed.then(|| self.template_hash(self.list_hash.algorithm()));
+        self.check_against(computed.flatten().as_ref())
     }
 
-    pub(super) fn check_against(&self, computed: impl FnOnce(Algorithm) -> Option<Digest>) -> Check {
+    /// What a recomputed template hash says.
+    pub(super) fn check_against(&self, computed: Option<&Digest>) -> Check {
         if self.is_violation {
             return Check::Violation;
         }
-        match computed(self.list_hash.algorithm()) {
+        match computed {
             None => Check::Unknown,
             Some(digest) if self.list_hash.hashed(self.recorded) == Some(digest.bytes()) => Check::Matches,
             Some(_) => Check::Differs,

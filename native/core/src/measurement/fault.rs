@@ -240,9 +240,10 @@ impl Explain for Fault {
             | Problem::KexecTruncated { .. } => {
                 Some("copy the list again; securityfs gives no size, so read it to its end")
             }
-            Problem::TabSeparated | Problem::BlankDoubled | Problem::ColumnsMissing | Problem::ColumnsSurplus => {
-                Some("copy the list without an editor or a terminal between")
-            }
+            Problem::TabSeparated
+            | Problem::BlankDoubled
+            | Problem::ColumnsMissing
+            | Problem::ColumnsSurplus => Some("copy the list without an editor or a terminal between"),
             Problem::EntryTooLong { .. } => Some("raise the limit if the entry is genuine"),
             _ => None,
         }

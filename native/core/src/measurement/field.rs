@@ -156,7 +156,9 @@ impl<'a> Field<'a> {
             }
             (_, Value::Digest(digest)) if !digest.has_right_length() => Some(Problem::DigestLength { field }),
             (FieldKind::TaggedDigest, Value::Bytes(_)) => Some(Problem::DigestUntagged { field }),
-            (FieldKind::Text, Value::Bytes(bytes)) if bytes.contains(&0) => Some(Problem::TextHasNul { field }),
+            (FieldKind::Text, Value::Bytes(bytes)) if bytes.contains(&0) => {
+                Some(Problem::TextHasNul { field })
+            }
             (FieldKind::Text, Value::Bytes(_)) => Some(Problem::TextUnterminated { field }),
             (FieldKind::Number { .. }, Value::Bytes(_)) => Some(Problem::NumberLength { field }),
             _ => None,
@@ -190,7 +192,9 @@ pub(super) fn up_to_nul(bytes: &[u8]) -> &[u8] {
 }
 
 fn text(bytes: &[u8]) -> Option<&[u8]> {
-    bytes.strip_suffix(b"\0").filter(|text| memchr::memchr(0, text).is_none())
+    bytes
+        .strip_suffix(b"\0")
+        .filter(|text| memchr::memchr(0, text).is_none())
 }
 
 fn number(bytes: &[u8], size_bytes: usize, order: ByteOrder) -> Option<u32> {
@@ -222,7 +226,9 @@ pub(super) fn parse_ascii(
         _ if column.is_empty() => Ok(()),
         FieldKind::TaggedDigest => {
             let (tag, digest) = match memchr::memrchr(b':', column) {
-                Some(colon) => column.split_at_checked(colon.saturating_add(1)).unwrap_or_default(),
+                Some(colon) => column
+                    .split_at_checked(colon.saturating_add(1))
+                    .unwrap_or_default(),
                 None => (&b":"[..], column),
             };
             out.extend_from_slice(tag);

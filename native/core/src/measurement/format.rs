@@ -10,7 +10,7 @@
 
 use ima_assay_digest::{Algorithm, Digest, ShortHasher};
 
-use super::binary::{self, LEGACY_DIGEST_BYTES, Layout};
+use super::binary::{self, Layout};
 use super::compression::Compression;
 use super::error::ListError;
 use super::limits::Limits;
@@ -124,9 +124,12 @@ pub(super) enum Detected {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Kexec {
     version: u16,
-    /// Bytes of the records.
+    /// Bytes of the records; later, of those that are still to come.
     pub(super) size_bytes: u64,
+    /// How many records there are.
     pub(super) entries: u64,
+    /// Entries of the list before the first of them.
+    pub(super) entries_before: u64,
 }
 
 pub(super) const KEXEC_HEADER_BYTES: usize = 24;
@@ -150,12 +153,7 @@ pub(super) fn detect(head: &[u8], limits: &Limits) -> Result<Detected, ListError
     if is_ascii(head.get(skip..).unwrap_or_default()) {
         return Ok(Detected::Ascii { skip });
     }
-    let layout = |order, hash_bytes| Layout {
-        order,
-        hash_bytes,
-        legacy_digest_bytes: LEGACY_DIGEST_BYTES[0],
-        max_entry_bytes: limits.max_entry_bytes,
-    };
+    let layout = |order, hash_bytes| Layout::new(order, hash_bytes, limits);
     let mut best: Option<(u32, Layout, Option<Kexec>)> = None;
     let mut consider = |fit: u32, layout, kexec| {
         if fit > best.as_ref().map_or(0, |(fit, ..)| *fit) {
@@ -192,7 +190,8 @@ pub(super) fn detect(head: &[u8], limits: &Limits) -> Result<Detected, ListError
 fn is_ascii(head: &[u8]) -> bool {
     let text = head.trim_ascii_start();
     let text = text.get(..4).unwrap_or(text);
-    text.iter().all(|byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace())
+    text.iter()
+        .all(|byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace())
 }
 
 /// The header of a buffer carried over kexec, and what follows it, if `head` can be one.
@@ -208,6 +207,7 @@ fn kexec_header(head: &[u8], order: ByteOrder) -> Option<(Kexec, &[u8])> {
         version: order.u16(*version),
         size_bytes,
         entries: order.u64(*rest.first_chunk()?),
+        entries_before: 0,
     };
     (kexec.version != 0 && *reserved == [0; 6]).then_some((kexec, records))
 }
@@ -300,7 +300,10 @@ impl Identity {
     }
 
     fn digest(&mut self, algorithm: Algorithm, data: &[u8]) -> Digest {
-        let known = self.hashers.iter().position(|hasher| hasher.algorithm() == algorithm);
+        let known = self
+            .hashers
+            .iter()
+            .position(|hasher| hasher.algorithm() == algorithm);
         let index = known.unwrap_or(self.hashers.len());
         if known.is_none() {
             self.hashers.push(ShortHasher::new(algorithm));

@@ -31,6 +31,7 @@ pub use order::ByteOrder;
 pub use print::{Form, PrintError};
 pub use reader::{Reader, Source};
 pub use replay::{
-    Composite, Hashes, Match, Outcome, PCRS, PcrValue, Pcrs, Replay, ReplayError, ReplayOptions, Rule, bank_name,
+    Composite, Hashes, Match, Outcome, PCRS, PcrValue, Pcrs, Replay, ReplayError, ReplayOptions, Rule,
+    bank_name,
 };
 pub use template::FieldId;

@@ -155,10 +155,7 @@ impl Entry<'_> {
         let len = self.legacy_name_bytes.unwrap_or(0).max(name.len());
         number(len, out)?;
         out.extend_from_slice(name);
-        out.resize(
-            out.len().saturating_add(len.saturating_sub(name.len())),
-            0,
-        );
+        out.resize(out.len().saturating_add(len.saturating_sub(name.len())), 0);
         Ok(())
     }
 
@@ -204,7 +201,9 @@ impl Entry<'_> {
         let name = self.fields().find(|field| field.id.is_name());
         PrintError::NotPrintable {
             at: self.at,
-            name: name.map(|field| field.text_to_show().to_vec()).unwrap_or_default(),
+            name: name
+                .map(|field| field.text_to_show().to_vec())
+                .unwrap_or_default(),
             form,
         }
     }

@@ -1,16 +1,15 @@
 //! Reads one line after the other out of the ASCII form, and several as one entry where the template hash
 //! shows that they are.
 
-use ima_assay_digest::{Digest, decode_hex_into};
+use ima_assay_digest::decode_hex_into;
 
 use super::ascii::{Rebuilt, head, rebuild};
 use super::binary::PCRS;
 use super::entry::Notes;
 use super::error::ListError;
-use super::fault::{Fault, Problem};
-use super::format::Encoding;
+use super::fault::{At, Fault, Problem};
 use super::order::ByteOrder;
-use super::reader::{AsciiForm, Draft, State, Place, Reader, Step, Work, is_zero};
+use super::reader::{Draft, Place, Reader, State, Step, Work, is_zero};
 
 /// Bytes a name may have (Linux, `PATH_MAX`), and ` (deleted)` behind it.
 const MAX_NAME_BYTES: usize = 4096 + 10;
@@ -36,103 +35,104 @@ struct Joined {
     len: usize,
     has_line_end: bool,
     notes: Notes,
-    proof: Option<Proof>,
-    problem: Option<Problem>,
-    has_data: bool,
+    /// Whether the template hash shows that the template data was put together rightly.
+    is_proven: bool,
+    /// What is wrong with the columns.
+    data: Result<(), Problem>,
 }
 
-/// The template hash that shows that the template data was put together rightly, and how it was.
-type Proof = (Digest, Rebuilt);
-
 impl Reader<'_> {
-    pub(super) fn ascii_step(&mut self, mut form: AsciiForm) -> Result<Step, ListError> {
-        let line = loop {
-            let line = self.line_from(0)?;
-            let (len, has_line_end) = match line {
+    pub(super) fn ascii_step(&mut self) -> Result<Step, ListError> {
+        self.work.known = None;
+        loop {
+            let (len, has_line_end) = match self.line_from(0)? {
                 Line::Ended(len) => (len, true),
                 Line::Last(len) => (len, false),
-                Line::TooLong => break line,
+                Line::TooLong => {
+                    let at = self.count_line()?;
+                    self.window.skip_line()?;
+                    self.ascii.lines = self.ascii.lines.saturating_add(1);
+                    let limit = self.limits.max_entry_bytes;
+                    let problem = Problem::EntryTooLong { limit };
+                    return Ok(Step::Fault(Fault { at, problem }));
+                }
             };
-            // Nothing the kernel writes, and nothing lost: an editor left it, or the end of a name whose
-            // entry could not be put together.
+            // Nothing the kernel writes, and nothing lost: an editor left it, or it is of a name whose entry
+            // could not be put together and has a fault.
             let is_blank = matches!(self.window.bytes().get(..len), Some([] | [b'\r']));
             if !is_blank {
-                break line;
+                return self.line(len, has_line_end);
             }
-            self.window.take(len.saturating_add(1));
-            form.lines = form.lines.saturating_add(1);
+            self.take_lines(len, 1);
             if !has_line_end {
-                self.form = State::Done(Encoding::Ascii);
+                self.state = State::Done;
                 return Ok(Step::End);
             }
-        };
-        let number = form.lines.saturating_add(1);
-        let (len, has_line_end) = match line {
-            Line::Ended(len) => (len, true),
-            Line::Last(len) => (len, false),
-            Line::TooLong => {
-                let at = self.count(Some(number))?;
-                self.window.skip_line()?;
-                form.lines = number;
-                self.form = State::Ascii(form);
-                let limit = self.limits.max_entry_bytes;
-                return Ok(Step::Fault(Fault {
-                    at,
-                    problem: Problem::EntryTooLong { limit },
-                }));
-            }
-        };
-        let at = self.count(Some(number))?;
+        }
+    }
+
+    fn count_line(&mut self) -> Result<At, ListError> {
+        self.count(Some(self.ascii.lines.saturating_add(1)))
+    }
+
+    /// Goes on behind so many bytes and the line end behind them.
+    fn take_lines(&mut self, len: usize, lines: u32) {
+        self.window.take(len.saturating_add(1));
+        self.ascii.lines = self.ascii.lines.saturating_add(lines.into());
+        let credit = u64::try_from(len).unwrap_or(u64::MAX);
+        let credit = credit.saturating_mul(JOIN_CREDIT_FACTOR);
+        self.ascii.join_credit = self.ascii.join_credit.saturating_add(credit);
+    }
+
+    /// Reads an entry that starts with a line of `len` bytes.
+    fn line(&mut self, len: usize, has_line_end: bool) -> Result<Step, ListError> {
+        let at = self.count_line()?;
         let line = self.window.bytes().get(..len).unwrap_or_default();
-        let read = self.work.read_head(line);
-        let (pcr, columns_at) = match read {
+        let (pcr, columns_at) = match self.work.read_head(line) {
             Ok(head) => head,
             Err(problem) => {
-                self.window.take(len.saturating_add(1));
-                form.lines = number;
-                self.form = State::Ascii(form);
-                // A cut-off line looks like anything.
-                let problem = if has_line_end { problem } else { Problem::LineTruncated };
+                self.take_lines(len, 1);
+                // A line that is cut off looks like anything.
+                let problem = if has_line_end {
+                    problem
+                } else {
+                    Problem::LineTruncated
+                };
                 return Ok(Step::Fault(Fault { at, problem }));
             }
         };
-        let bytes = u64::try_from(len).unwrap_or(u64::MAX);
-        form.join_credit = form
-            .join_credit
-            .saturating_add(bytes.saturating_mul(JOIN_CREDIT_FACTOR));
-        let is_violation = is_zero(&self.work.recorded);
-        let joined = match columns_at {
-            Err(problem) => Joined::unreadable(len, has_line_end, problem),
-            Ok(at) => self.join(&mut form, at, len, has_line_end)?,
+        let mut joined = Joined {
+            len,
+            has_line_end,
+            notes: Notes::default(),
+            is_proven: false,
+            data: columns_at.map(|_| ()),
         };
-        self.window.take(joined.len.saturating_add(1));
-        let more_lines = u64::from(joined.notes.line_ends_in_name);
-        form.lines = number.saturating_add(more_lines);
-        self.form = State::Ascii(form);
-        let mut problem = joined.problem;
-        if !joined.has_line_end && joined.proof.is_none() {
+        if let Ok(columns_at) = columns_at {
+            self.join(columns_at, &mut joined)?;
+        }
+        self.take_lines(joined.len, joined.notes.line_ends_in_name.saturating_add(1));
+        let is_violation = is_zero(&self.work.recorded);
+        let mut problem = joined.data.err();
+        if !joined.has_line_end && !joined.is_proven {
             problem = Some(Problem::LineTruncated);
             if !is_violation {
-                return Ok(Step::Fault(Fault {
-                    at,
-                    problem: Problem::LineTruncated,
-                }));
+                let problem = Problem::LineTruncated;
+                return Ok(Step::Fault(Fault { at, problem }));
             }
         }
-        if joined.has_data {
+        let has_data = !self.work.spans.is_empty();
+        if has_data && problem.is_none() {
             let order = self.work.identity.order();
-            problem = problem.or_else(|| self.work.field_problem(&self.work.data, order));
-        } else {
-            self.work.spans.clear();
+            problem = self.work.field_problem(&self.work.data, order);
         }
         Ok(Step::Entry(Draft {
             at,
             pcr,
             recorded: Place::Work,
             is_violation,
-            data: joined.has_data.then_some(Place::Work),
+            data: has_data.then_some(Place::Work),
             problem,
-            known: joined.proof.map(|(digest, _)| digest),
             notes: joined.notes,
             legacy_name_bytes: None,
         }))
@@ -160,71 +160,65 @@ impl Reader<'_> {
 
     /// Finds out how much of the list is one entry: the line as it is, without a CR at its end, or with lines
     /// behind it.
-    fn join(
-        &mut self,
-        form: &mut AsciiForm,
-        columns_at: Option<usize>,
-        len: usize,
-        has_line_end: bool,
-    ) -> Result<Joined, ListError> {
-        let Self { window, work, .. } = self;
-        let line = window.bytes().get(..len).unwrap_or_default();
+    fn join(&mut self, columns_at: Option<usize>, joined: &mut Joined) -> Result<(), ListError> {
+        let Self {
+            window, work, ascii, ..
+        } = self;
+        let line = window.bytes().get(..joined.len).unwrap_or_default();
         let without_cr = line.strip_suffix(b"\r");
         // A violation has no hash to show that its line ends in CR LF. Other lines may have shown it.
-        let known_cr = without_cr.filter(|_| form.has_carriage_returns);
-        let mut joined = Joined {
-            len,
-            has_line_end,
-            notes: Notes {
-                has_carriage_return: known_cr.is_some(),
-                ..Notes::default()
-            },
-            proof: work.prove(known_cr.unwrap_or(line), columns_at),
-            problem: None,
-            has_data: true,
-        };
-        if joined.proof.is_none() && !is_zero(&work.recorded) {
-            let other = if known_cr.is_some() { Some(line) } else { without_cr };
-            joined.proof = other.and_then(|line| work.prove(line, columns_at));
-            if joined.proof.is_some() {
-                joined.notes.has_carriage_return = known_cr.is_none();
-                form.has_carriage_returns = known_cr.is_none();
-            } else if has_line_end && work.has_name() {
-                self.join_lines(form, columns_at, &mut joined)?;
+        let known_cr = without_cr.filter(|_| ascii.has_carriage_returns);
+        let mut has_carriage_return = known_cr.is_some();
+        let mut rebuilt = work.prove(known_cr.unwrap_or(line), columns_at);
+        if rebuilt.is_none() && !is_zero(&work.recorded) {
+            let other = if has_carriage_return {
+                Some(line)
+            } else {
+                without_cr
+            };
+            rebuilt = other.and_then(|line| work.prove(line, columns_at));
+            if rebuilt.is_some() {
+                has_carriage_return = !has_carriage_return;
+                ascii.has_carriage_returns = has_carriage_return;
+            } else if joined.has_line_end && work.has_name() {
+                rebuilt = self.join_lines(columns_at, joined)?;
+                has_carriage_return &= rebuilt.is_none();
             }
         }
-        let rebuilt = match joined.proof {
-            Some((_, rebuilt)) => Ok(rebuilt),
+        joined.is_proven = rebuilt.is_some();
+        let work = &mut self.work;
+        let rebuilt = match rebuilt {
+            Some(rebuilt) => rebuilt,
             // The last attempt is not the one that counts.
             None => {
-                let Self { window, work, .. } = self;
-                let line = window.bytes().get(..len).unwrap_or_default();
-                let line = line.get(..len.saturating_sub(joined.notes.has_carriage_return.into()));
-                work.rebuild(line.unwrap_or_default(), columns_at, work.identity.order())
+                let len = joined.len.saturating_sub(has_carriage_return.into());
+                let line = self.window.bytes().get(..len).unwrap_or_default();
+                match work.rebuild(line, columns_at, work.identity.order()) {
+                    Ok(rebuilt) => {
+                        joined.data = rebuilt.doubt.map_or(Ok(()), Err);
+                        rebuilt
+                    }
+                    Err(problem) => {
+                        work.spans.clear();
+                        joined.data = Err(problem);
+                        return Ok(());
+                    }
+                }
             }
         };
-        match rebuilt {
-            Ok(rebuilt) => {
-                joined.problem = rebuilt.doubt.filter(|_| joined.proof.is_none());
-                joined.notes.has_restored_blanks = rebuilt.has_restored_blanks;
-                joined.notes.has_upper_case = rebuilt.has_upper_case || self.work.has_upper_case_hash;
-            }
-            Err(problem) => {
-                joined.problem = Some(problem);
-                joined.has_data = false;
-            }
-        }
-        Ok(joined)
+        joined.notes.has_carriage_return = has_carriage_return;
+        joined.notes.has_restored_blanks = rebuilt.has_restored_blanks;
+        joined.notes.has_upper_case = rebuilt.has_upper_case || work.has_upper_case_hash;
+        Ok(())
     }
 
     /// Tries the line together with those behind it. That comes before these are read as entries: the name of
     /// a file can hold a line that is a perfect entry, and was never measured.
     fn join_lines(
         &mut self,
-        form: &mut AsciiForm,
         columns_at: Option<usize>,
         joined: &mut Joined,
-    ) -> Result<(), ListError> {
+    ) -> Result<Option<Rebuilt>, ListError> {
         let first = joined.len;
         let mut end = first;
         for line_ends in 1..=self.limits.max_joined_lines {
@@ -239,36 +233,23 @@ impl Reader<'_> {
                 Line::Last(_) | Line::TooLong => break,
             };
             let cost = u64::try_from(end).unwrap_or(u64::MAX);
-            let Some(left) = form.join_credit.checked_sub(cost) else {
+            let Some(credit) = self.ascii.join_credit.checked_sub(cost) else {
                 break;
             };
-            form.join_credit = left;
+            self.ascii.join_credit = credit;
             let lines = self.window.bytes().get(..end).unwrap_or_default();
-            joined.proof = self.work.prove(lines, columns_at);
-            if joined.proof.is_some() {
+            let rebuilt = self.work.prove(lines, columns_at);
+            if rebuilt.is_some() {
                 joined.len = end;
                 joined.has_line_end = has_line_end;
                 joined.notes.line_ends_in_name = line_ends;
-                joined.notes.has_carriage_return = false;
+                return Ok(rebuilt);
             }
-            if joined.proof.is_some() || !has_line_end {
+            if !has_line_end {
                 break;
             }
         }
-        Ok(())
-    }
-}
-
-impl Joined {
-    fn unreadable(len: usize, has_line_end: bool, problem: Problem) -> Self {
-        Self {
-            len,
-            has_line_end,
-            notes: Notes::default(),
-            proof: None,
-            problem: Some(problem),
-            has_data: false,
-        }
+        Ok(None)
     }
 }
 
@@ -296,6 +277,7 @@ impl Work {
             Err(problem) => (&[][..], Err(problem)),
         };
         self.template.select(template);
+        self.spans.clear();
         let columns_at = if memchr::memchr(0, line).is_some() {
             Err(Problem::LineHasNul)
         } else if columns_at.is_ok() && self.template.fields().is_empty() {
@@ -320,8 +302,8 @@ impl Work {
         rebuild(columns, &self.template, order, &mut self.data, &mut self.spans)
     }
 
-    /// Whether the data put together from this line has the recorded template hash.
-    fn prove(&mut self, line: &[u8], columns_at: Option<usize>) -> Option<Proof> {
+    /// Puts template data together from this line, if it has the recorded template hash then.
+    fn prove(&mut self, line: &[u8], columns_at: Option<usize>) -> Option<Rebuilt> {
         if is_zero(&self.recorded) {
             return None;
         }
@@ -329,8 +311,10 @@ impl Work {
         let (order, other_order) = (self.identity.order(), self.identity.other_order());
         let mut attempt = |order| {
             let rebuilt = self.rebuild(line, columns_at, order).ok()?;
-            let known = self.identity.prove(&self.recorded, &self.data, order, shows_order)?;
-            Some((known, rebuilt))
+            self.known = self
+                .identity
+                .prove(&self.recorded, &self.data, order, shows_order);
+            self.known.is_some().then_some(rebuilt)
         };
         attempt(order).or_else(|| attempt(other_order.filter(|_| shows_order)?))
     }

@@ -2,41 +2,47 @@
 
 use std::ops::Range;
 
-use ima_assay_digest::Digest;
-
 use super::binary::{Body, LEGACY_DIGEST_BYTES, LEGACY_NAME_BYTES, Layout, PCRS, Parsed, Record, parse};
 use super::entry::{Notes, Span};
 use super::error::ListError;
 use super::fault::{Fault, Problem};
 use super::field::up_to_nul;
-use super::format::Encoding;
 use super::order::ByteOrder;
-use super::reader::{BinaryForm, Draft, State, Place, Reader, Step, Work, is_zero};
+use super::reader::{Draft, Place, Reader, State, Step, Work, is_zero};
 use super::template::FieldId;
 
 impl Reader<'_> {
-    pub(super) fn binary_step(&mut self, form: BinaryForm) -> Result<Step, ListError> {
-        let room = form.room();
-        let parsed = self.parse_here(form.layout, room)?;
-        let (parsed, known) = match parsed {
-            Parsed::Record(Record { body: Body::Data(_), .. }) => (parsed, None),
-            parsed => self.parse_legacy(parsed, form.layout, room)?,
+    pub(super) fn binary_step(&mut self) -> Result<Step, ListError> {
+        self.work.known = None;
+        let room = self.room();
+        let parsed = self.parse_here(self.layout, room)?;
+        let parsed = match parsed {
+            Parsed::Record(Record {
+                body: Body::Data(_), ..
+            }) => parsed,
+            parsed => self.parse_legacy(parsed, room)?,
         };
         match parsed {
-            Parsed::Record(record) => self.record(form, &record, known),
-            Parsed::Short { needed } => self.ended(form, needed),
+            Parsed::Record(record) => self.record(&record),
+            Parsed::Short { needed } => self.ended(needed),
             Parsed::Broken(problem) => {
-                let at = self.count(None)?;
-                self.form = State::Done(form.encoding());
-                let problem = if self.window.only_nuls_follow()? {
-                    self.entries = self.entries.saturating_sub(1);
-                    Problem::OnlyNuls
-                } else {
-                    problem
-                };
+                let at = self.here();
+                self.state = State::Done;
+                if self.window.only_nuls_follow()? {
+                    let problem = Problem::OnlyNuls;
+                    return Ok(Step::Fault(Fault { at, problem }));
+                }
+                self.count(None)?;
                 Ok(Step::Fault(Fault { at, problem }))
             }
         }
+    }
+
+    /// Bytes in which records can be.
+    fn room(&self) -> usize {
+        self.kexec.map_or(usize::MAX, |kexec| {
+            usize::try_from(kexec.size_bytes).unwrap_or(usize::MAX)
+        })
     }
 
     /// The record that starts here, within so many bytes.
@@ -52,75 +58,68 @@ impl Reader<'_> {
 
     /// A record of the template `ima` does not say how long its digest is. It is SHA-1's unless only with
     /// that of MD5 the template hash is right.
-    fn parse_legacy(
-        &mut self,
-        parsed: Parsed,
-        layout: Layout,
-        room: usize,
-    ) -> Result<(Parsed, Option<Digest>), ListError> {
+    fn parse_legacy(&mut self, parsed: Parsed, room: usize) -> Result<Parsed, ListError> {
         if let Parsed::Record(record) = &parsed {
-            let known = self.prove_legacy(record);
             let hash = self.window.bytes().get(record.hash.clone()).unwrap_or_default();
-            if known.is_some() || is_zero(hash) {
-                return Ok((parsed, known));
+            if is_zero(hash) || self.prove_legacy(record) {
+                return Ok(parsed);
             }
         }
         let [_, md5_bytes] = LEGACY_DIGEST_BYTES;
         let layout = Layout {
             legacy_digest_bytes: md5_bytes,
-            ..layout
+            ..self.layout
         };
         match self.parse_here(layout, room)? {
-            Parsed::Record(record) => match self.prove_legacy(&record) {
-                Some(known) => Ok((Parsed::Record(record), Some(known))),
-                None => Ok((parsed, None)),
-            },
-            _ => Ok((parsed, None)),
+            Parsed::Record(record) if self.prove_legacy(&record) => Ok(Parsed::Record(record)),
+            _ => Ok(parsed),
         }
     }
 
-    fn prove_legacy(&mut self, record: &Record) -> Option<Digest> {
+    fn prove_legacy(&mut self, record: &Record) -> bool {
         let Self { window, work, .. } = self;
         let bytes = window.bytes();
-        let hash = bytes.get(record.hash.clone())?;
-        work.pad_legacy(record, bytes).ok()?;
+        let hash = bytes.get(record.hash.clone()).unwrap_or_default();
+        if work.pad_legacy(record, bytes).is_err() {
+            return false;
+        }
         let order = work.identity.order();
-        work.identity.prove(hash, &work.data, order, false)
+        work.known = work.identity.prove(hash, &work.data, order, false);
+        work.known.is_some()
     }
 
-    fn record(
-        &mut self,
-        mut form: BinaryForm,
-        record: &Record,
-        mut known: Option<Digest>,
-    ) -> Result<Step, ListError> {
+    fn record(&mut self, record: &Record) -> Result<Step, ListError> {
         let at = self.count(None)?;
-        if let Some(kexec) = &mut form.kexec {
+        if let Some(kexec) = &mut self.kexec {
             let len = u64::try_from(record.len).unwrap_or(u64::MAX);
-            kexec.left = kexec.left.saturating_sub(len);
-            self.form = State::Binary(form);
+            kexec.size_bytes = kexec.size_bytes.saturating_sub(len);
         }
         let taken = self.window.take(record.len);
         if record.pcr >= PCRS {
             let problem = Problem::PcrOutOfRange { pcr: record.pcr };
             return Ok(Step::Fault(Fault { at, problem }));
         }
-        let Self { window, work, .. } = self;
+        let Self {
+            window, work, layout, ..
+        } = self;
         let bytes = window.taken(taken.clone());
         let hash = bytes.get(record.hash.clone()).unwrap_or_default();
         let is_violation = is_zero(hash);
-        work.template.select(bytes.get(record.template.clone()).unwrap_or_default());
+        work.template
+            .select(bytes.get(record.template.clone()).unwrap_or_default());
         let in_window = |range: &Range<usize>| {
             let start = taken.start.saturating_add(range.start);
             Place::Window(start..taken.start.saturating_add(range.end))
         };
-        let order = form.layout.order;
+        let order = layout.order;
         let (data, problem) = match &record.body {
             Body::Data(range) => {
                 let data = bytes.get(range.clone()).unwrap_or_default();
-                let problem = work.split(data, order).or_else(|| work.field_problem(data, order));
+                let problem = work
+                    .split(data, order)
+                    .or_else(|| work.field_problem(data, order));
                 if !is_violation && !work.identity.is_hash_proven() {
-                    known = work.identity.prove(hash, data, order, false);
+                    work.known = work.identity.prove(hash, data, order, false);
                 }
                 (Some(in_window(range)), problem)
             }
@@ -146,54 +145,35 @@ impl Reader<'_> {
             is_violation,
             data,
             problem,
-            known,
             notes: Notes::default(),
             legacy_name_bytes,
         }))
     }
 
     /// What it means that there is no whole record any more.
-    fn ended(&mut self, form: BinaryForm, needed: usize) -> Result<Step, ListError> {
-        let have = self.window.bytes().len().min(form.room());
-        self.form = State::Done(form.encoding());
-        if have > 0 {
-            let at = self.count(None)?;
-            let problem = if self.window.only_nuls_follow()? {
-                self.entries = self.entries.saturating_sub(1);
-                Problem::OnlyNuls
-            } else {
-                let missing = needed.saturating_sub(have);
-                Problem::Truncated {
-                    missing: u64::try_from(missing).unwrap_or(u64::MAX),
-                }
-            };
-            return Ok(Step::Fault(Fault { at, problem }));
-        }
-        let problem = form.kexec.and_then(|kexec| {
-            let (claimed, found) = (kexec.header.entries, self.entries.saturating_sub(kexec.first));
-            match kexec.left {
-                0 if claimed == found => None,
-                0 => Some(Problem::KexecCount { claimed, found }),
-                missing => Some(Problem::KexecTruncated { missing }),
-            }
-        });
+    fn ended(&mut self, needed: usize) -> Result<Step, ListError> {
         let at = self.here();
+        let have = self.window.bytes().len().min(self.room());
+        self.state = State::Done;
+        let problem = if have == 0 {
+            self.kexec.and_then(|kexec| {
+                let (claimed, found) = (kexec.entries, self.entries.saturating_sub(kexec.entries_before));
+                match kexec.size_bytes {
+                    0 if claimed == found => None,
+                    0 => Some(Problem::KexecCount { claimed, found }),
+                    missing => Some(Problem::KexecTruncated { missing }),
+                }
+            })
+        } else if self.window.only_nuls_follow()? {
+            Some(Problem::OnlyNuls)
+        } else {
+            self.count(None)?;
+            let missing = needed.saturating_sub(have);
+            Some(Problem::Truncated {
+                missing: u64::try_from(missing).unwrap_or(u64::MAX),
+            })
+        };
         Ok(problem.map_or(Step::End, |problem| Step::Fault(Fault { at, problem })))
-    }
-}
-
-impl BinaryForm {
-    /// Bytes in which records can be.
-    fn room(&self) -> usize {
-        self.kexec
-            .map_or(usize::MAX, |kexec| usize::try_from(kexec.left).unwrap_or(usize::MAX))
-    }
-
-    fn encoding(&self) -> Encoding {
-        match self.kexec {
-            None => Encoding::Binary,
-            Some(_) => Encoding::Kexec,
-        }
     }
 }
 

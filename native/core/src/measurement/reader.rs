@@ -29,22 +29,28 @@ pub struct Reader<'r> {
     pub(super) limits: Limits,
     /// The part that is read.
     pub(super) window: Window<'r>,
-    pub(super) form: State,
+    pub(super) state: State,
+    pub(super) ascii: AsciiForm,
+    pub(super) layout: Layout,
+    /// The rest of a buffer carried over kexec.
+    pub(super) kexec: Option<Kexec>,
+    encoding: Encoding,
     segment: u32,
     /// Entries before the next one.
     pub(super) entries: u64,
     pub(super) work: Work,
 }
 
-/// The form of the part that is read, and what has to be remembered from one entry to the next.
-#[derive(Debug, Clone, Copy)]
+/// What the next step is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
-    Ascii(AsciiForm),
-    Binary(BinaryForm),
+    Ascii,
+    Binary,
     /// Nothing more can be found in this part.
-    Done(Encoding),
+    Done,
 }
 
+/// What has to be remembered from one line to the next.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct AsciiForm {
     /// Lines before the next one.
@@ -53,21 +59,6 @@ pub(super) struct AsciiForm {
     pub(super) has_carriage_returns: bool,
     /// Bytes that may be hashed to find out which lines belong together.
     pub(super) join_credit: u64,
-}
-
-#[derive(Debug, Clone, Copy)]
-pub(super) struct BinaryForm {
-    pub(super) layout: Layout,
-    pub(super) kexec: Option<KexecForm>,
-}
-
-#[derive(Debug, Clone, Copy)]
-pub(super) struct KexecForm {
-    pub(super) header: Kexec,
-    /// Bytes that are still to come.
-    pub(super) left: u64,
-    /// Entries before the first of this part.
-    pub(super) first: u64,
 }
 
 /// The parts of an entry that do not stand in the list as they are used.
@@ -81,6 +72,8 @@ pub(super) struct Work {
     /// Template data that was put together.
     pub(super) data: Vec<u8>,
     pub(super) spans: Vec<Span>,
+    /// The recomputed template hash, if it was needed.
+    pub(super) known: Option<Digest>,
 }
 
 /// An entry before it borrows.
@@ -91,7 +84,6 @@ pub(super) struct Draft {
     pub(super) is_violation: bool,
     pub(super) data: Option<Place>,
     pub(super) problem: Option<Problem>,
-    pub(super) known: Option<Digest>,
     pub(super) notes: Notes,
     pub(super) legacy_name_bytes: Option<usize>,
 }
@@ -131,8 +123,12 @@ impl<'r> Reader<'r> {
         let mut reader = Self {
             sources,
             window: Window::new(Unpacked::new(first, &limits)?),
+            state: State::Done,
+            encoding: Encoding::Ascii,
+            ascii: AsciiForm::default(),
+            layout: Layout::new(ByteOrder::Little, 20, &limits),
+            kexec: None,
             limits,
-            form: State::Done(Encoding::Ascii),
             segment: 1,
             entries: 0,
             work: Work::default(),
@@ -146,23 +142,21 @@ impl<'r> Reader<'r> {
     #[must_use]
     pub fn after_entries(mut self, entries: u64) -> Self {
         self.entries = self.entries.saturating_add(entries);
-        if let State::Binary(BinaryForm { kexec: Some(kexec), .. }) = &mut self.form {
-            kexec.first = self.entries;
-        }
+        self.count_from_here();
         self
+    }
+
+    fn count_from_here(&mut self) {
+        if let Some(kexec) = &mut self.kexec {
+            kexec.entries_before = self.entries;
+        }
     }
 
     /// The form of the part that was read last. What it says of hashes is better founded with every entry.
     #[must_use]
     pub fn format(&self) -> Format {
-        let encoding = match &self.form {
-            State::Ascii(_) => Encoding::Ascii,
-            State::Binary(BinaryForm { kexec: None, .. }) => Encoding::Binary,
-            State::Binary(BinaryForm { kexec: Some(_), .. }) => Encoding::Kexec,
-            State::Done(encoding) => *encoding,
-        };
         Format {
-            encoding,
+            encoding: self.encoding,
             byte_order: self.work.identity.order(),
             hash: self.work.identity.hash(),
             is_proven: self.work.identity.is_proven(),
@@ -190,7 +184,7 @@ impl<'r> Reader<'r> {
             Ok(Step::Fault(fault)) => Ok(Some(Item::Fault(fault))),
             Ok(Step::End) => Ok(None),
             Err(error) => {
-                self.form = State::Done(self.format().encoding);
+                self.state = State::Done;
                 self.sources = Vec::new().into_iter();
                 Err(error)
             }
@@ -200,15 +194,15 @@ impl<'r> Reader<'r> {
     /// Reads on, from one part to the next.
     fn step(&mut self) -> Result<Step, ListError> {
         loop {
-            let step = match self.form {
-                State::Ascii(form) => self.ascii_step(form)?,
-                State::Binary(form) => self.binary_step(form)?,
-                State::Done(_) => Step::End,
+            let step = match self.state {
+                State::Ascii => self.ascii_step()?,
+                State::Binary => self.binary_step()?,
+                State::Done => Step::End,
             };
             if !matches!(step, Step::End) {
                 return Ok(step);
             }
-            self.form = State::Done(self.format().encoding);
+            self.state = State::Done;
             let Some(source) = self.sources.next() else {
                 return Ok(Step::End);
             };
@@ -222,32 +216,25 @@ impl<'r> Reader<'r> {
     fn begin(&mut self) -> Result<(), ListError> {
         self.window.fill(HEAD_BYTES)?;
         self.work.identity = Identity::default();
-        self.form = match format::detect(self.window.bytes(), &self.limits)? {
+        match format::detect(self.window.bytes(), &self.limits)? {
             Detected::Ascii { skip } => {
                 self.window.take(skip);
-                State::Ascii(AsciiForm {
-                    lines: 0,
-                    has_carriage_returns: false,
-                    join_credit: JOIN_CREDIT_BYTES,
-                })
+                (self.state, self.encoding) = (State::Ascii, Encoding::Ascii);
+                self.ascii = AsciiForm::default();
             }
             Detected::Binary { layout, kexec } => {
                 self.work.identity.assume(layout.order, layout.hash_bytes);
                 self.work.identity.order_is_seen();
+                (self.state, self.encoding) = (State::Binary, Encoding::Binary);
+                self.layout = layout;
                 if kexec.is_some() {
                     self.window.take(KEXEC_HEADER_BYTES);
+                    self.encoding = Encoding::Kexec;
                 }
-                let first = self.entries;
-                State::Binary(BinaryForm {
-                    layout,
-                    kexec: kexec.map(|header| KexecForm {
-                        header,
-                        left: header.size_bytes,
-                        first,
-                    }),
-                })
+                self.kexec = kexec;
+                self.count_from_here();
             }
-        };
+        }
         Ok(())
     }
 
@@ -295,9 +282,19 @@ impl<'r> Reader<'r> {
             problem: draft.problem,
             list_hash: work.identity.hash(),
             byte_order: work.identity.order(),
-            known: draft.known,
+            known: work.known.as_ref(),
             notes: draft.notes,
             legacy_name_bytes: draft.legacy_name_bytes,
+        }
+    }
+}
+
+impl Default for AsciiForm {
+    fn default() -> Self {
+        Self {
+            lines: 0,
+            has_carriage_returns: false,
+            join_credit: JOIN_CREDIT_BYTES,
         }
     }
 }

@@ -89,7 +89,9 @@ impl Entry<'_> {
 
 /// Whether a buffer is a text that can stand between quotes.
 fn is_readable(bytes: &[u8]) -> bool {
-    bytes.iter().all(|&byte| matches!(byte, b' '..=b'~') && byte != b'"')
+    bytes
+        .iter()
+        .all(|&byte| matches!(byte, b' '..=b'~') && byte != b'"')
 }
 
 fn field_member(field: &Field<'_>, out: &mut Vec<u8>) {

@@ -129,7 +129,17 @@ const TEMPLATES: &[(&str, &[FieldId])] = {
         ("ima-modsig", &[DNg, NNg, Sig, DModsig, Modsig]),
         (
             "evm-sig",
-            &[DNg, NNg, EvmSig, XattrNames, XattrLengths, XattrValues, Iuid, Igid, Imode],
+            &[
+                DNg,
+                NNg,
+                EvmSig,
+                XattrNames,
+                XattrLengths,
+                XattrValues,
+                Iuid,
+                Igid,
+                Imode,
+            ],
         ),
     ]
 };
@@ -221,7 +231,10 @@ mod tests {
             ("ima-sigv2", "d-ngv2|n-ng|sig"),
             ("ima-buf", "d-ng|n-ng|buf"),
             ("ima-modsig", "d-ng|n-ng|sig|d-modsig|modsig"),
-            ("evm-sig", "d-ng|n-ng|evmsig|xattrnames|xattrlengths|xattrvalues|iuid|igid|imode"),
+            (
+                "evm-sig",
+                "d-ng|n-ng|evmsig|xattrnames|xattrlengths|xattrvalues|iuid|igid|imode",
+            ),
         ];
         for (name, expected) in rows {
             assert_eq!(fields(name), expected, "{name}");
@@ -232,7 +245,17 @@ mod tests {
     #[test]
     fn what_is_no_format_has_no_fields() {
         let too_many = ["d"; 16].join("|");
-        for name in ["", "|", "ima-zz", "d-ng|", "|n-ng", "d-ng||n-ng", "d-ng|n-ng|d-ng", "D-NG", &too_many] {
+        for name in [
+            "",
+            "|",
+            "ima-zz",
+            "d-ng|",
+            "|n-ng",
+            "d-ng||n-ng",
+            "d-ng|n-ng|d-ng",
+            "D-NG",
+            &too_many,
+        ] {
             assert_eq!(fields(name), "", "{name}");
         }
         assert_eq!(fields("n-ng"), "n-ng");

@@ -89,7 +89,9 @@ impl<'r> Window<'r> {
         let from = self.start;
         self.start = self.start.saturating_add(len).min(self.end);
         let taken = self.start.saturating_sub(from);
-        self.offset = self.offset.saturating_add(u64::try_from(taken).unwrap_or(u64::MAX));
+        self.offset = self
+            .offset
+            .saturating_add(u64::try_from(taken).unwrap_or(u64::MAX));
         from..self.start
     }
 

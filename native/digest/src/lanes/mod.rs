@@ -18,7 +18,7 @@ mod sha_ni;
 #[cfg(test)]
 mod tests;
 
-use crate::{Algorithm, Digest};
+use crate::{Algorithm, Digest, MAX_LEN};
 
 /// What a compression function takes at a time.
 pub(crate) type Block = [u8; 64];
@@ -133,11 +133,15 @@ impl Lanes {
 
     /// The digest of a stream whose padding is in its state.
     pub(crate) fn digest(&self, state: &State) -> Digest {
-        let mut bytes = [0; 32];
+        let mut bytes = [0; MAX_LEN];
         for (to, word) in bytes.chunks_exact_mut(4).zip(state) {
             to.copy_from_slice(&word.to_be_bytes());
         }
-        Digest::truncated(self.algorithm, &bytes)
+        // SHA-1 has left the words behind its digest alone: they are zero. SHA-224 has not.
+        if let (Algorithm::Sha224, Some(rest)) = (self.algorithm, bytes.get_mut(self.algorithm.len()..)) {
+            rest.fill(0);
+        }
+        Digest::from_padded(self.algorithm, bytes)
     }
 }
 

@@ -119,14 +119,16 @@ impl Bank {
     }
 
     /// Extends what is pending into a PCR, and hashes the template data of the next entry.
-    pub(super) fn advance(&mut self, pending: Option<u32>, data: Option<&[u8]>, known: Option<Digest>) {
-        let Self { hasher, chains, .. } = self;
+    pub(super) fn advance(&mut self, pending: Option<u32>, data: Option<&[u8]>, known: Option<&Digest>) {
+        let Self {
+            hasher,
+            chains,
+            digest,
+            ..
+        } = self;
         let len = hasher.algorithm().len();
-        let mut data = data;
-        let mut digest = known;
-        if digest.is_some() {
-            data = None;
-        }
+        let mut data = data.filter(|_| known.is_none());
+        *digest = known.copied();
         if let Some(register) = pending {
             for chain in chains {
                 let is_pending = std::mem::take(&mut chain.is_pending);
@@ -137,20 +139,20 @@ impl Bank {
                 let value = match data.take() {
                     Some(data) => {
                         let [value, hash] = hasher.hash_two(message, data);
-                        digest = Some(hash);
+                        *digest = Some(hash);
                         value
                     }
                     None => hasher.hash(message),
                 };
-                if let Some(room) = register.room.get_mut(..len) {
-                    room.copy_from_slice(value.bytes());
+                // What stood behind the value was just extended. A constant number of bytes is copied at once.
+                if let Some(room) = register.room.first_chunk_mut() {
+                    *room = *value.padded();
                 }
             }
         }
         if let Some(data) = data {
-            digest = Some(hasher.hash(data));
+            *digest = Some(hasher.hash(data));
         }
-        self.digest = digest;
     }
 
     /// Sets whether each value that this PCR should have is reached.
@@ -185,11 +187,13 @@ impl Chain {
         self.registers.get_mut(usize::try_from(index).ok()?)
     }
 
-    /// What the next [`Bank::advance`] extends, with zeros behind up to the bank's size; none if it is not
-    /// known, after which nothing is.
-    pub(super) fn set_pending(&mut self, index: u32, entry: u64, extension: Option<&[u8]>) {
+    /// What the next [`Bank::advance`] extends, with zeros behind; none if it is not known, after which nothing
+    /// is.
+    pub(super) fn set_pending(&mut self, index: u32, entry: u64, extension: Option<&[u8; MAX_LEN]>) {
         let len = self.len;
-        let Some(register) = self.register_mut(index) else { return };
+        let Some(register) = self.register_mut(index) else {
+            return;
+        };
         register.is_touched = true;
         if register.ended.is_some() {
             return;
@@ -198,10 +202,10 @@ impl Chain {
             register.ended = Some(entry);
             return;
         };
-        let room = register.room.get_mut(len..len.saturating_mul(2)).unwrap_or_default();
-        let (start, padding) = room.split_at_mut(extension.len().min(room.len()));
-        start.copy_from_slice(extension.get(..start.len()).unwrap_or_default());
-        padding.fill(0);
+        let room = register.room.get_mut(len..).unwrap_or_default();
+        if let Some(room) = room.first_chunk_mut() {
+            *room = *extension;
+        }
         self.is_pending = true;
     }
 

@@ -21,7 +21,6 @@ pub use pcrs::{PCRS, Pcrs, bank_name};
 use ima_assay_digest::{Algorithm, Digest, Hasher, MAX_LEN};
 
 use super::entry::{Check, Entry};
-use super::format::ListHash;
 use crate::error::{Explain, Place};
 use bank::{Bank, Expected};
 
@@ -135,15 +134,23 @@ impl Replay {
     /// # Errors
     /// [`ReplayError::NoSuchPcr`].
     pub fn new(options: ReplayOptions) -> Result<Self, ReplayError> {
-        let selection = options.composite.iter().flat_map(|composite| &composite.selection);
+        let selection = options
+            .composite
+            .iter()
+            .flat_map(|composite| &composite.selection);
         let named = options.start.iter().chain(options.expected.iter());
-        let mut indices = named.map(|(_, index, _)| index).chain(selection.map(|(_, index)| *index));
+        let mut indices = named
+            .map(|(_, index, _)| index)
+            .chain(selection.map(|(_, index)| *index));
         if let Some(index) = indices.find(|index| *index >= PCRS) {
             return Err(ReplayError::NoSuchPcr { index });
         }
         let mut banks: Vec<Bank> = Vec::new();
         let named = options.banks.iter().copied().chain(options.expected.banks());
-        let selected = options.composite.iter().flat_map(|composite| &composite.selection);
+        let selected = options
+            .composite
+            .iter()
+            .flat_map(|composite| &composite.selection);
         for algorithm in named.chain(selected.map(|(bank, _)| *bank)) {
             if banks.iter().any(|bank| bank.algorithm() == algorithm) {
                 continue;
@@ -197,30 +204,29 @@ impl Replay {
             self.hashes_with(list_algorithm);
         }
         self.advance(data, entry.known);
-        let check = entry.check_against(|algorithm| self.digest(algorithm));
-        let recorded = match check {
-            Check::Violation => {
-                self.violations = self.violations.saturating_add(1);
-                None
-            }
-            _ => entry.list_hash.hashed(entry.recorded),
-        };
+        let check = entry.check_against(self.digest(list_algorithm));
         if check == Check::Differs {
             self.fork(list_algorithm);
         }
-        let sha1 = self.digest(Algorithm::Sha1);
-        let recorded_sha1 = recorded.filter(|_| list_algorithm == Algorithm::Sha1);
+        self.violations = self.violations.saturating_add((check == Check::Violation).into());
+        // Only where it is not what is recomputed, what is recorded is looked at.
+        let recorded = match check {
+            Check::Violation | Check::Matches => None,
+            Check::Differs | Check::Unknown => entry.list_hash.hashed(entry.recorded).map(pad),
+        };
+        let sha1 = self.digest(Algorithm::Sha1).copied();
+        let recorded_sha1 = recorded.as_ref().filter(|_| list_algorithm == Algorithm::Sha1);
         for bank in &mut self.banks {
-            let is_own = entry.list_hash == ListHash::Of(bank.algorithm());
-            let own = bank.digest;
-            for chain in &mut bank.chains {
+            let is_own = list_algorithm == bank.algorithm();
+            let Bank { digest, chains, .. } = bank;
+            for chain in chains {
                 let (recomputed, recorded, ones) = match chain.rule {
-                    Rule::PerBank => (own.as_ref(), recorded.filter(|_| is_own), MAX_LEN),
-                    Rule::PaddedSha1 => (sha1.as_ref(), recorded_sha1, Algorithm::Sha1.len()),
+                    Rule::PerBank => (digest.as_ref(), recorded.as_ref().filter(|_| is_own), &ONES),
+                    Rule::PaddedSha1 => (sha1.as_ref(), recorded_sha1, &SHA1_ONES),
                 };
-                let recomputed = recomputed.map(Digest::bytes);
+                let recomputed = recomputed.map(Digest::padded);
                 let value = match (check, chain.hashes) {
-                    (Check::Violation, _) => ONES.get(..ones),
+                    (Check::Violation, _) => Some(ones),
                     (_, Hashes::Recomputed) => recomputed.or(recorded),
                     (_, Hashes::Recorded) => recorded.or(recomputed),
                 };
@@ -232,19 +238,21 @@ impl Replay {
     }
 
     /// The digest of the last entry's template data.
-    fn digest(&self, algorithm: Algorithm) -> Option<Digest> {
-        self.banks
-            .iter()
-            .find(|bank| bank.algorithm() == algorithm)?
-            .digest
+    fn digest(&self, algorithm: Algorithm) -> Option<&Digest> {
+        let bank = self.banks.iter().find(|bank| bank.algorithm() == algorithm)?;
+        bank.digest.as_ref()
     }
 
     /// Does what is pending, and hashes the template data of the next entry.
-    fn advance(&mut self, data: Option<&[u8]>, known: Option<Digest>) {
+    fn advance(&mut self, data: Option<&[u8]>, known: Option<&Digest>) {
         let pending = self.pending.take();
         for bank in &mut self.banks {
             let known = known.filter(|known| known.algorithm() == bank.algorithm());
-            bank.advance(pending.map(|(_, index)| index), data, known.filter(|_| data.is_some()));
+            bank.advance(
+                pending.map(|(_, index)| index),
+                data,
+                known.filter(|_| data.is_some()),
+            );
         }
         if let Some((entry, index)) = pending {
             self.compare(index, Some(entry));
@@ -270,8 +278,8 @@ impl Replay {
             bank.note_reached(index, after);
         }
         let is_selected = |composite: &Composite| composite.selection.iter().any(|(_, at)| *at == index);
-        let is_concerned =
-            self.banks.iter().any(|bank| bank.expects(index)) || self.composite.as_ref().is_some_and(is_selected);
+        let is_concerned = self.banks.iter().any(|bank| bank.expects(index))
+            || self.composite.as_ref().is_some_and(is_selected);
         if self.matched.is_none() && is_concerned {
             self.matched = self.all_reached().map(|by| Match { after, by });
         }
@@ -328,4 +336,20 @@ impl Replay {
     }
 }
 
+/// What a violation extends into any bank.
 const ONES: [u8; MAX_LEN] = [0xff; MAX_LEN];
+
+/// What it extended into any bank before Linux 5.8.
+const SHA1_ONES: [u8; MAX_LEN] = {
+    let mut ones = [0; MAX_LEN];
+    let (start, _) = ones.split_at_mut(20);
+    start.copy_from_slice(&[0xff; 20]);
+    ones
+};
+
+/// A template hash with zeros behind it.
+fn pad(hash: &[u8]) -> [u8; MAX_LEN] {
+    let mut padded = [0; MAX_LEN];
+    padded.iter_mut().zip(hash).for_each(|(to, from)| *to = *from);
+    padded
+}

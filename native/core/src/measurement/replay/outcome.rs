@@ -79,7 +79,9 @@ impl Outcome {
             indices.flat_map(move |index| {
                 bank.chains.iter().map(move |chain| {
                     let expected = bank.expected.iter().find(|expected| expected.index == index);
-                    let value = chain.value(index).and_then(|value| Digest::new(bank.algorithm(), value).ok());
+                    let value = chain
+                        .value(index)
+                        .and_then(|value| Digest::new(bank.algorithm(), value).ok());
                     PcrValue {
                         bank: bank.algorithm(),
                         index,

@@ -11,7 +11,9 @@ use super::*;
 fn shared(folder: &str) -> Option<PathBuf> {
     match std::env::var_os("IMA_ASSAY_SHARED") {
         Some(shared) => Some(Path::new(&shared).join(folder)),
-        None if std::env::var_os("IMA_ASSAY_REQUIRE_TOOLS").is_some() => panic!("IMA_ASSAY_SHARED is not set"),
+        None if std::env::var_os("IMA_ASSAY_REQUIRE_TOOLS").is_some() => {
+            panic!("IMA_ASSAY_SHARED is not set")
+        }
         None => {
             println!("skipped: IMA_ASSAY_SHARED is not set");
             None
@@ -21,10 +23,17 @@ fn shared(folder: &str) -> Option<PathBuf> {
 
 /// The folders of a collection that describe a case, in order.
 fn cases(folder: &str) -> Vec<(PathBuf, serde_json::Value)> {
-    let Some(folder) = shared(folder) else { return Vec::new() };
-    let mut folders: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let Some(folder) = shared(folder) else {
+        return Vec::new();
+    };
+    let mut folders: Vec<PathBuf> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
     folders.sort();
-    let described = folders.into_iter().filter(|folder| folder.join("case.json").exists());
+    let described = folders
+        .into_iter()
+        .filter(|folder| folder.join("case.json").exists());
     described
         .map(|folder| {
             let case = fs::read(folder.join("case.json")).unwrap();
@@ -71,7 +80,10 @@ fn owned(entry: &Entry<'_>) -> Owned {
         pcr: entry.pcr(),
         hash: hex(entry.recorded_hash()),
         template: String::from_utf8_lossy(entry.template()).into_owned(),
-        fields: entry.fields().map(|field| (field.id.name(), hex(field.bytes))).collect(),
+        fields: entry
+            .fields()
+            .map(|field| (field.id.name(), hex(field.bytes)))
+            .collect(),
         is_violation: entry.is_violation(),
         check: entry.check(),
         fault: entry.fault().map(|fault| fault.problem),

@@ -69,4 +69,3 @@ fn lists() -> Vec<List> {
     }
     lists
 }
-

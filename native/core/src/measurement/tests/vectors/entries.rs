@@ -16,7 +16,10 @@ fn every_list_has_the_entries_it_was_made_with() {
             true => ListHash::PaddedSha1 { len: 32 },
             false => ListHash::Of(list.bank.parse().unwrap()),
         };
-        assert_eq!((format.encoding == Encoding::Ascii, format.hash), (list.form == Form::Ascii, hash));
+        assert_eq!(
+            (format.encoding == Encoding::Ascii, format.hash),
+            (list.form == Form::Ascii, hash)
+        );
         if !read.entries.iter().all(|entry| entry.template == "ima") {
             let is_big = list.case["byteOrder"] == "big";
             assert_eq!(format.byte_order == ByteOrder::Big, is_big, "{name}");
@@ -35,7 +38,11 @@ fn check_entry(found: &Owned, entry: &Value, list: &List) {
     assert_eq!(u64::from(found.pcr), entry["pcr"], "{what}");
     assert_eq!(found.template, entry["template"], "{what}");
     assert_eq!(found.is_violation, entry["violation"], "{what}");
-    assert_eq!(found.fields.len(), entry["fields"].as_array().unwrap().len(), "{what}");
+    assert_eq!(
+        found.fields.len(),
+        entry["fields"].as_array().unwrap().len(),
+        "{what}"
+    );
     for ((id, found), field) in found.fields.iter().zip(entry["fields"].as_array().unwrap()) {
         assert_eq!(*id, field["id"], "{what}");
         match &field["hex"] {
@@ -70,14 +77,21 @@ fn what_fields_say_is_what_they_were_made_of() {
     for list in lists() {
         let mut reader = Reader::new(&list.bytes[..], Limits::default()).unwrap();
         for entry in list.entries() {
-            let Some(Item::Entry(found)) = reader.next().unwrap() else { panic!("{}", list.name) };
+            let Some(Item::Entry(found)) = reader.next().unwrap() else {
+                panic!("{}", list.name)
+            };
             for (found, field) in found.fields().zip(entry["fields"].as_array().unwrap()) {
                 match found.value() {
                     Value::Digest(digest) => {
-                        let text = |bytes: Option<&[u8]>| bytes.map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+                        let text = |bytes: Option<&[u8]>| {
+                            bytes.map(|bytes| String::from_utf8_lossy(bytes).into_owned())
+                        };
                         assert_eq!(text(digest.digest_type).as_deref(), field["digestType"].as_str());
                         if field["algorithm"].is_string() {
-                            assert_eq!(text(digest.algorithm_name).unwrap_or_default(), field["algorithm"]);
+                            assert_eq!(
+                                text(digest.algorithm_name).unwrap_or_default(),
+                                field["algorithm"]
+                            );
                             assert_eq!(hex(digest.digest), field["digest"]);
                         }
                     }
@@ -96,7 +110,11 @@ fn what_fields_say_is_what_they_were_made_of() {
 #[test]
 fn a_list_printed_in_its_own_form_is_the_same_bytes() {
     for list in lists() {
-        assert!(print(&list.bytes, list.form, None).unwrap() == list.bytes, "{}", list.name);
+        assert!(
+            print(&list.bytes, list.form, None).unwrap() == list.bytes,
+            "{}",
+            list.name
+        );
     }
 }
 
@@ -104,7 +122,10 @@ fn a_list_printed_in_its_own_form_is_the_same_bytes() {
 fn a_list_printed_in_another_form_or_for_another_bank_is_the_one_the_collection_has() {
     let lists = lists();
     let mut compared = 0;
-    for list in lists.iter().filter(|list| !list.is_padded() && !list.name.ends_with("3.13")) {
+    for list in lists
+        .iter()
+        .filter(|list| !list.is_padded() && !list.name.ends_with("3.13"))
+    {
         let tampered = list.has_wrong_hashes();
         for form in [Form::Ascii, Form::Binary] {
             // The template `ima` shows no byte order in the ASCII form.
@@ -119,9 +140,13 @@ fn a_list_printed_in_another_form_or_for_another_bank_is_the_one_the_collection_
                 same_bank.name
             );
             for bank in ["sha1", "sha256", "sha384", "sha512", "sm3_256"] {
-                let Some(other) = list.sibling(&lists, form, bank) else { continue };
+                let Some(other) = list.sibling(&lists, form, bank) else {
+                    continue;
+                };
                 match print(&list.bytes, form, Some(bank.parse().unwrap())) {
-                    Ok(printed) if !tampered => assert!(printed == other.bytes, "{} as {}", list.name, other.name),
+                    Ok(printed) if !tampered => {
+                        assert!(printed == other.bytes, "{} as {}", list.name, other.name)
+                    }
                     Err(PrintError::HashDiffers { .. }) if tampered => {}
                     // The data is right, so the other bank's hash is what it should be, and the recorded is not.
                     Ok(_) => {}

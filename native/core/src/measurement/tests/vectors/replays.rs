@@ -63,13 +63,28 @@ fn pcrs_of_every_bank_are_what_they_should_be_by_both_rules() {
         for (rule, found) in [("perBank", per_bank), ("sha1Padded", padded)] {
             let mut compared = 0;
             for (bank, index, expected) in pcrs(&list.case["pcrs"][rule]).iter() {
-                assert_eq!(found.get(&(bank, index)), Some(expected), "{} {rule} {bank}:{index}", list.name);
+                assert_eq!(
+                    found.get(&(bank, index)),
+                    Some(expected),
+                    "{} {rule} {bank}:{index}",
+                    list.name
+                );
                 compared += 1;
             }
             assert!(compared > 1, "{}", list.name);
         }
-        assert_eq!(outcome.violations(), list.case["violations"].as_u64().unwrap(), "{}", list.name);
-        assert_eq!(outcome.entries(), list.case["count"].as_u64().unwrap(), "{}", list.name);
+        assert_eq!(
+            outcome.violations(),
+            list.case["violations"].as_u64().unwrap(),
+            "{}",
+            list.name
+        );
+        assert_eq!(
+            outcome.entries(),
+            list.case["count"].as_u64().unwrap(),
+            "{}",
+            list.name
+        );
     }
 }
 
@@ -88,7 +103,11 @@ fn the_values_of_an_honest_list_are_reached_after_its_last_entry() {
             assert_eq!(matched.after, Some(count), "{}", list.name);
             assert_eq!(outcome.uncovered_entries(), 0);
             let by: Vec<_> = matched.by.iter().map(|(_, by, hashes)| (*by, *hashes)).collect();
-            assert!(by.iter().all(|by| *by == (rule, Hashes::Recomputed)), "{} {by:?}", list.name);
+            assert!(
+                by.iter().all(|by| *by == (rule, Hashes::Recomputed)),
+                "{} {by:?}",
+                list.name
+            );
             assert_eq!(by.len(), banks);
         }
     }
@@ -97,13 +116,17 @@ fn the_values_of_an_honest_list_are_reached_after_its_last_entry() {
 #[test]
 fn a_list_that_was_tampered_with_matches_where_the_collection_says_it_does() {
     for list in lists() {
-        let Value::Object(_) = &list.case["expect"]["truePcrs"] else { continue };
+        let Value::Object(_) = &list.case["expect"]["truePcrs"] else {
+            continue;
+        };
         let expect = &list.case["expect"];
         let options = |bank: Algorithm| ReplayOptions {
             expected: {
                 let mut expected = Pcrs::default();
                 let all = pcrs(&expect["truePcrs"]);
-                all.iter().filter(|(known, ..)| *known == bank).for_each(|(_, index, value)| expected.insert(index, *value));
+                all.iter()
+                    .filter(|(known, ..)| *known == bank)
+                    .for_each(|(_, index, value)| expected.insert(index, *value));
                 expected
             },
             ..ReplayOptions::default()
@@ -111,27 +134,54 @@ fn a_list_that_was_tampered_with_matches_where_the_collection_says_it_does() {
         let own: Algorithm = list.bank.parse().unwrap();
         let (outcome, checks) = replay(&[&list.bytes], options(own));
         let name = &list.name;
-        let wrong: Vec<usize> = (0..).zip(&checks).filter(|(_, check)| **check == Check::Differs).map(|(index, _)| index).collect();
+        let wrong: Vec<usize> = (0..)
+            .zip(&checks)
+            .filter(|(_, check)| **check == Check::Differs)
+            .map(|(index, _)| index)
+            .collect();
         if let Some(bad) = expect.get("badTemplateHash").and_then(Value::as_array) {
-            let bad: Vec<usize> = bad.iter().map(|index| usize::try_from(index.as_u64().unwrap()).unwrap()).collect();
+            let bad: Vec<usize> = bad
+                .iter()
+                .map(|index| usize::try_from(index.as_u64().unwrap()).unwrap())
+                .collect();
             assert_eq!(wrong, bad, "{name}");
         }
         let reached = outcome.matched();
         match list.case["id"].as_str().unwrap() {
             "extra-entries" => {
                 assert_eq!(reached.unwrap().after, expect["matchesAfter"].as_u64(), "{name}");
-                assert_eq!(outcome.uncovered_entries(), expect["uncovered"].as_u64().unwrap(), "{name}");
+                assert_eq!(
+                    outcome.uncovered_entries(),
+                    expect["uncovered"].as_u64().unwrap(),
+                    "{name}"
+                );
             }
             // What was recorded is what was extended; the fields are not.
             "tamper-data" => {
-                assert_eq!(reached.unwrap().by, [(own, Rule::PerBank, Hashes::Recorded)], "{name}");
-                let other = if own == Algorithm::Sha1 { Algorithm::Sha256 } else { Algorithm::Sha1 };
+                assert_eq!(
+                    reached.unwrap().by,
+                    [(own, Rule::PerBank, Hashes::Recorded)],
+                    "{name}"
+                );
+                let other = if own == Algorithm::Sha1 {
+                    Algorithm::Sha256
+                } else {
+                    Algorithm::Sha1
+                };
                 let (outcome, _) = replay(&[&list.bytes], options(other));
-                assert_eq!(outcome.matched(), None, "{name}: only the list's own bank has what was recorded");
+                assert_eq!(
+                    outcome.matched(),
+                    None,
+                    "{name}: only the list's own bank has what was recorded"
+                );
             }
             // The fields are what was extended; what was recorded is not.
             "tamper-one-bank" if !wrong.is_empty() => {
-                assert_eq!(reached.unwrap().by, [(own, Rule::PerBank, Hashes::Recomputed)], "{name}");
+                assert_eq!(
+                    reached.unwrap().by,
+                    [(own, Rule::PerBank, Hashes::Recomputed)],
+                    "{name}"
+                );
             }
             "tamper-one-bank" => assert!(reached.is_some(), "{name}"),
             _ => assert_eq!(reached, None, "{name}"),
@@ -161,12 +211,19 @@ fn a_bank_whose_algorithm_the_kernel_lacks_is_replayed_from_any_list() {
 
 #[test]
 fn parts_of_a_list_are_one_list_and_each_goes_on_where_the_last_one_ended() {
-    for (folder, case) in cases("vectors/ima-log").iter().filter(|(_, case)| case["id"] == "segments") {
+    for (folder, case) in cases("vectors/ima-log")
+        .iter()
+        .filter(|(_, case)| case["id"] == "segments")
+    {
         for kind in ["ascii", "binary"] {
             for bank in ["sha1", "sha256"] {
                 let files = case["files"].as_array().unwrap();
-                let files = files.iter().filter(|file| file["kind"] == kind && file["bank"] == bank);
-                let parts: Vec<Vec<u8>> = files.map(|file| fs::read(folder.join(file["path"].as_str().unwrap())).unwrap()).collect();
+                let files = files
+                    .iter()
+                    .filter(|file| file["kind"] == kind && file["bank"] == bank);
+                let parts: Vec<Vec<u8>> = files
+                    .map(|file| fs::read(folder.join(file["path"].as_str().unwrap())).unwrap())
+                    .collect();
                 assert_eq!(parts.len(), 3);
                 let slices: Vec<&[u8]> = parts.iter().map(Vec::as_slice).collect();
                 let options = ReplayOptions {
@@ -181,7 +238,10 @@ fn parts_of_a_list_are_one_list_and_each_goes_on_where_the_last_one_ended() {
                 assert_eq!(numbers, (1..=9).collect::<Vec<u64>>());
 
                 let mut start = Pcrs::default();
-                for (part, after) in slices.iter().zip(case["expect"]["pcr10AfterPart"].as_array().unwrap()) {
+                for (part, after) in slices
+                    .iter()
+                    .zip(case["expect"]["pcr10AfterPart"].as_array().unwrap())
+                {
                     let options = ReplayOptions {
                         start,
                         expected: pcrs(after),
