@@ -13,5 +13,6 @@ pub mod allowlist;
 pub mod error;
 pub mod image;
 pub mod input;
+pub mod measurement;
 pub mod path;
 pub mod policy;

@@ -59,9 +59,15 @@ impl Digest {
     /// The first `algorithm.len()` bytes of an implementation's output.
     pub(crate) fn truncated(algorithm: Algorithm, output: &[u8]) -> Self {
         let mut bytes = [0; MAX_LEN];
-        for (to, from) in bytes.iter_mut().zip(output.iter().take(algorithm.len())) {
-            *to = *from;
+        let len = algorithm.len();
+        if let (Some(to), Some(from)) = (bytes.get_mut(..len), output.get(..len)) {
+            to.copy_from_slice(from);
         }
+        Self { algorithm, bytes }
+    }
+
+    /// A digest from its value and zeros behind it.
+    pub(crate) fn from_padded(algorithm: Algorithm, bytes: [u8; MAX_LEN]) -> Self {
         Self { algorithm, bytes }
     }
 
@@ -84,6 +90,12 @@ impl Digest {
     pub fn bytes(&self) -> &[u8] {
         self.bytes.get(..self.algorithm.len()).unwrap_or(&self.bytes)
     }
+
+    /// The value, with zeros behind it up to the longest there are.
+    #[must_use]
+    pub fn padded(&self) -> &[u8; MAX_LEN] {
+        &self.bytes
+    }
 }
 
 /// Bytes from hex digits of either case.
@@ -91,26 +103,30 @@ impl Digest {
 /// # Errors
 /// [`DigestError::NotHex`] with the first position that is wrong.
 pub fn decode_hex(hex: &[u8]) -> Result<Vec<u8>, DigestError> {
-    let mut bytes = Vec::with_capacity(hex.len() / 2);
+    let mut bytes = Vec::new();
     decode_hex_into(hex, &mut bytes)?;
     Ok(bytes)
 }
 
-/// Bytes from hex digits of either case, appended to `out`; on an error `out` is as it was.
+/// Bytes from hex digits of either case, appended to `out`, which stays as it was if there is an error.
 ///
 /// # Errors
 /// [`DigestError::NotHex`] with the first position that is wrong.
 pub fn decode_hex_into(hex: &[u8], out: &mut Vec<u8>) -> Result<(), DigestError> {
-    // Two passes without a branch, which the compiler turns into vector instructions.
-    let is_digits = hex
-        .iter()
-        .fold(true, |is_digits, digit| is_digits & digit.is_ascii_hexdigit());
-    let (pairs, half) = hex.as_chunks::<2>();
-    if is_digits && half.is_empty() {
-        out.extend(pairs.iter().map(|&[high, low]| nibble(high) << 4 | nibble(low)));
+    let (pairs, half) = hex.as_chunks();
+    let start = out.len();
+    let mut seen = 0;
+    out.extend(pairs.iter().map(|&[high, low]| {
+        let (high, low) = (nibble(high), nibble(low));
+        seen |= high | low;
+        high << 4 | low
+    }));
+    if seen < 16 && half.is_empty() {
         return Ok(());
     }
-    Err(match hex.iter().position(|digit| !digit.is_ascii_hexdigit()) {
+    out.truncate(start);
+    let wrong = hex.iter().position(|&digit| nibble(digit) == NO_DIGIT);
+    Err(match wrong {
         Some(position) => DigestError::NotHex {
             position,
             problem: "no hex digit",
@@ -122,20 +138,40 @@ pub fn decode_hex_into(hex: &[u8], out: &mut Vec<u8>) -> Result<(), DigestError>
     })
 }
 
-/// The value of a hex digit: bit 6 tells a letter, whose low bits start at 1.
+/// What stands in [`NIBBLES`] for all that is no hex digit.
+const NO_DIGIT: u8 = 0xff;
+
+/// The value of each character as a hex digit.
+const NIBBLES: [u8; 256] = {
+    let mut nibbles = [NO_DIGIT; 256];
+    let mut value = 0_u8;
+    #[expect(
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        clippy::as_conversions,
+        reason = "evaluated by the compiler"
+    )]
+    while value < 16 {
+        nibbles[b"0123456789abcdef"[value as usize] as usize] = value;
+        nibbles[b"0123456789ABCDEF"[value as usize] as usize] = value;
+        value += 1;
+    }
+    nibbles
+};
+
 fn nibble(digit: u8) -> u8 {
-    (digit & 0xf).wrapping_add((digit >> 6).wrapping_mul(9))
+    NIBBLES.get(usize::from(digit)).copied().unwrap_or(NO_DIGIT)
 }
 
 /// Lower-case hex digits of bytes, appended to `out`.
 pub fn encode_hex(bytes: &[u8], out: &mut Vec<u8>) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let digit = |value: u8| DIGITS.get(usize::from(value)).copied().unwrap_or(b'?');
-    out.reserve(bytes.len().saturating_mul(2));
-    for byte in bytes {
-        out.push(digit(byte >> 4));
-        out.push(digit(byte & 0xf));
-    }
+    out.extend(
+        bytes
+            .iter()
+            .flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)]),
+    );
 }
 
 impl fmt::Display for Digest {
