@@ -1,5 +1,6 @@
 //! Keylime runtime policies.
 
+pub mod exclude;
 mod python_json;
 mod runtime;
 

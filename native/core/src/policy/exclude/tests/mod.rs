@@ -1,0 +1,4 @@
+mod differential;
+mod generator;
+mod python;
+mod speed;
