@@ -155,15 +155,14 @@ fn too_long(patterns: &[ExcludePattern], limits: &ExcludeLimits) -> Option<Vec<E
 }
 
 /// The pattern that a place in the joined pattern is in, and the place in it.
-fn item_at(texts: &[&str], position: usize) -> (usize, usize) {
-    let mut left = position.saturating_sub(1);
+fn item_at(texts: &[&str], mut position: usize) -> (usize, usize) {
     let last = texts.len().saturating_sub(1);
     for (index, text) in texts.iter().enumerate() {
         let len = text.chars().count();
-        // What joins it to the next, `)|(`, counts as its end.
-        match left.checked_sub(len.saturating_add(3)) {
-            Some(rest) if index < last => left = rest,
-            _ => return (index, left.min(len)),
+        // The parentheses around a pattern and the bar after it count as its ends.
+        match position.checked_sub(len.saturating_add(3)) {
+            Some(rest) if index < last => position = rest,
+            _ => return (index, position.saturating_sub(1).min(len)),
         }
     }
     (last, 0)

@@ -139,6 +139,72 @@ pub(super) fn pattern(dice: &mut Dice) -> String {
     out
 }
 
+/// A pattern of few characters and many groups, repeats and references, where the order of tries shows.
+pub(super) fn narrow_pattern(dice: &mut Dice) -> String {
+    let mut out = [
+        "(a|b)",
+        "(a*|b)?",
+        "((?:ab)?)",
+        "(?:(a)|b)",
+        "(?:(a)|(b))*",
+        "(a)?(b)?",
+    ][dice.roll(6)]
+    .to_owned();
+    narrow(dice, 4, &mut out);
+    out
+}
+
+fn narrow(dice: &mut Dice, depth: usize, out: &mut String) {
+    const OPENINGS: [&str; 11] = [
+        "(", "(", "(?:", "(?:", "(?>", "(?>", "(?=", "(?!", "(?(1)", "(?(2)", "(?i:",
+    ];
+    const ATOMS: [&str; 14] = [
+        "a",
+        "a",
+        "a",
+        "b",
+        "b",
+        ".",
+        "[ab]",
+        "[^a]",
+        "\\1",
+        "\\1",
+        "\\1",
+        "(?<=a)",
+        "(?<!(?=b)a)",
+        "A",
+    ];
+    const COUNTS: [&str; 9] = ["*", "*", "+", "?", "{2}", "{1,2}", "{,2}", "{1,}", "{2,}"];
+    for _ in 0..1 + dice.roll(3) {
+        if depth > 0 && dice.roll(2) == 0 {
+            out.push_str(dice.pick(&OPENINGS));
+            narrow(dice, depth - 1, out);
+            out.push(')');
+        } else {
+            out.push_str(dice.pick(&ATOMS));
+        }
+        if dice.roll(2) == 0 {
+            out.push_str(dice.pick(&COUNTS));
+            out.push_str(["", "", "?", "+"][dice.roll(4)]);
+        }
+    }
+    match dice.roll(8) {
+        0 => out.push('|'),
+        1 if depth > 0 => {
+            out.push('|');
+            narrow(dice, depth - 1, out);
+        }
+        2 => out.push_str(dice.pick(&["$", "\\b", "\\Z", "\\B"])),
+        _ => {}
+    }
+}
+
+/// A name for such a pattern.
+pub(super) fn narrow_name(dice: &mut Dice) -> Vec<u8> {
+    let len = dice.roll(9);
+    (0..len).map(|_| b"aaaabbbA"[dice.roll(8)]).collect()
+}
+
 fn alternation(dice: &mut Dice, depth: usize, is_plain: bool, out: &mut String) {
     sequence(dice, depth, is_plain, out);
     while dice.roll(4) == 0 {

@@ -11,7 +11,7 @@ import sys
 import warnings
 
 warnings.simplefilter("ignore")
-TOO_SLOW_SECONDS = 0.05
+TOO_SLOW_SECONDS = 0.02
 
 
 class TooSlow(Exception):
