@@ -26,6 +26,7 @@ mod location;
 mod map;
 mod near;
 mod problem;
+pub mod exclude;
 mod python_json;
 mod read;
 mod row;
