@@ -4,7 +4,7 @@ use crate::support::cases::{Case, cases};
 use crate::support::cpio::{Member, archive, directory, file, members, pad, symlink, trailer};
 use crate::support::tools::run;
 
-/// How our reader and the kernel are meant to agree. Codes are of our errors and notes.
+/// How our reader and the kernel are meant to agree. Codes are of our errors and notes, or their beginning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Agreement {
     /// Both unpack it to its end.
@@ -58,6 +58,7 @@ pub(crate) fn all(oracle: &[u8]) -> Vec<Buffer> {
         wrong_paddings(oracle),
         wrong_segments(oracle),
         refused_streams(oracle),
+        skipped_members(oracle),
         cut_archives(oracle),
         cut_and_damaged_streams(oracle),
         nothing_to_start(oracle),
@@ -181,101 +182,110 @@ fn paddings(oracle: &[u8]) -> Vec<Buffer> {
     }
     plain.extend(members(&[trailer()]));
     let mut all = vec![buffer("archives and NULs between them", Sound, &[&plain])];
-    for padding in [1, 2, 3, 5, 512] {
+    for padding in [1, 3, 512] {
         let why = format!("{padding} NULs at the end");
         all.push(buffer(why, Sound, &[oracle, &one("a", "1"), &zeros(padding)]));
     }
     all
 }
 
-/// Streams the kernel takes.
-const STREAMS: [(&str, &[&str]); 15] = [
-    ("gzip", &["-n", "-1"]),
-    ("gzip", &["-n", "-9"]),
-    ("bzip2", &["-1"]),
-    ("bzip2", &["-9"]),
-    ("xz", &["--format=lzma", "-9e"]),
-    ("xz", &["--check=crc32"]),
-    ("xz", &["--check=none", "-0"]),
-    ("xz", &["--check=crc32", "--x86", "--lzma2"]),
-    ("xz", &["--check=crc32", "--block-size=4096"]),
-    ("lzop", &["-1"]),
-    ("lzop", &["-9", "--crc32"]),
-    ("lz4", &["-l", "-1"]),
-    ("lz4", &["-l", "-9"]),
-    ("zstd", &["-q19", "--check"]),
-    ("zstd", &["-q1", "--no-check"]),
+/// Streams the kernel takes: a tool, and some sets of its options.
+const STREAMS: [(&str, &[&[&str]]); 7] = [
+    ("gzip", &[&["-n", "-1"], &["-n", "-9"]]),
+    ("bzip2", &[&["-1"], &["-9"]]),
+    ("xz", &[&["--format=lzma", "-1"], &["--format=lzma", "-9e"]]),
+    (
+        "xz",
+        &[
+            &["--check=crc32"],
+            &["--check=none", "-0"],
+            &["--check=crc32", "--x86", "--lzma2"],
+            &["--check=crc32", "--block-size=4096"],
+        ],
+    ),
+    ("lzop", &[&["-1"], &["-9", "--crc32"]]),
+    ("lz4", &[&["-l", "-1"], &["-l", "-9"]]),
+    ("zstd", &[&["-q1", "--no-check"], &["-q19", "--check"]]),
 ];
 
-/// One buffer a compression: first, in the middle and last, with NULs in every number behind it.
+/// One buffer a tool: its streams are first, in the middle and last, with NULs in every number behind them.
 fn each_compression(oracle: &[u8]) -> Vec<Buffer> {
-    let compression = |(tool, arguments): (&str, &[&str])| {
-        let pack = |bytes: &[u8]| pack(tool, &[arguments, &["-c"]].concat(), bytes);
-        let is_lz4 = tool == "lz4";
-        let mut bytes = pack(oracle);
-        for padding in [0, 1, 2, 3, 4, 5, 6, 7, 512] {
+    STREAMS
+        .into_iter()
+        .map(|(tool, sets)| {
             // lz4 has no mark at its end: a size of 0 ends it, and nothing else does.
-            bytes.extend(zeros(if is_lz4 && padding < 4 {
-                padding + 4
-            } else {
-                padding
-            }));
-            bytes.extend(pack(&archive(&[
-                directory(format!("s{padding}")),
-                file(format!("s{padding}/a"), data(1, 40_000)),
-                file(format!("s{padding}/b"), data(2, 3)),
-            ])));
-        }
-        bytes.resize((bytes.len() + 4).next_multiple_of(4), 0);
-        bytes.extend(one("plain", "1"));
-        // Between two members, no trailer: the next stream goes on, and so do hard links.
-        bytes.extend(pack(&members(&[file("m", "1").linked(5, 2)])));
-        bytes.resize((bytes.len() + 4).next_multiple_of(4), 0);
-        bytes.extend(pack(&archive(&[file("n", "").linked(5, 2)])));
-        bytes.extend(zeros(4));
-        // Several archives in a stream, and NULs around them; more than any window of a decoder.
-        bytes.extend(pack(
-            &[
-                one("t1", "1"),
-                zeros(512),
-                one("t2", "2"),
-                archive(&[file("t3", data(3, 700_000))]),
-                zeros(7),
-            ]
-            .concat(),
-        ));
-        bytes.extend(zeros(4));
-        // A stream of nothing, and one of NULs: neither may be the first. liblzma's lz4 has no empty stream.
-        if !is_lz4 {
-            bytes.extend(pack(b""));
-        }
-        bytes.extend(pack(&zeros(9)));
-        bytes.extend(zeros(4));
-        bytes.extend(pack(&one("last", "1")));
-        buffer(format!("{tool} {}", arguments.join(" ")), Sound, &[&bytes])
-    };
-    STREAMS.into_iter().map(compression).collect()
+            let end: &[u8] = if tool == "lz4" { &[0; 4] } else { &[] };
+            let mut bytes = pack(tool, &[sets[0], &["-c"]].concat(), oracle);
+            for (index, options) in sets.iter().enumerate() {
+                let pack = |bytes: &[u8]| pack(tool, &[options, &["-c"][..]].concat(), bytes);
+                bytes.extend_from_slice(end);
+                bytes.extend(pack(&archive(&[directory(format!("o{index}"))])));
+                streams(&mut bytes, &format!("o{index}"), end, &pack);
+            }
+            let why = format!("streams of {tool} {}", sets[0].join(" "));
+            buffer(why, Sound, &[&bytes])
+        })
+        .collect()
 }
 
-/// What boot loaders and administrators put together.
+/// Streams in every place, with files below `top`. The last one has nothing behind it.
+fn streams(bytes: &mut Vec<u8>, top: &str, end: &[u8], pack: &dyn Fn(&[u8]) -> Vec<u8>) {
+    let one = |name: &str, text: &str| archive(&[file(format!("{top}/{name}"), text)]);
+    for nuls in [0, 1, 2, 3, 4, 5, 6, 7, 512] {
+        bytes.extend_from_slice(end);
+        bytes.extend(zeros(nuls));
+        bytes.extend(pack(&archive(&[
+            directory(format!("{top}/{nuls}")),
+            file(format!("{top}/{nuls}/a"), data(1, 40_000)),
+            file(format!("{top}/{nuls}/b"), data(2, 3)),
+        ])));
+    }
+    bytes.extend_from_slice(end);
+    pad(bytes);
+    bytes.extend(one("plain", "1"));
+    // Between two members, no trailer: the next stream goes on, and so do hard links.
+    bytes.extend(pack(&members(&[file(format!("{top}/m"), "1").linked(5, 2)])));
+    bytes.extend_from_slice(end);
+    bytes.extend(pack(&archive(&[file(format!("{top}/n"), "").linked(5, 2)])));
+    bytes.extend_from_slice(end);
+    // Several archives in a stream, and NULs around them; more than any piece a decoder hands on.
+    let several = [
+        one("t1", "1"),
+        zeros(512),
+        one("t2", "2"),
+        archive(&[file(format!("{top}/t3"), data(3, 700_000))]),
+        zeros(7),
+    ];
+    bytes.extend(pack(&several.concat()));
+    bytes.extend_from_slice(end);
+    // Streams of nothing and of NULs: neither may be the first.
+    bytes.extend(pack(b""));
+    bytes.extend_from_slice(end);
+    bytes.extend(pack(&zeros(9)));
+    bytes.extend_from_slice(end);
+    bytes.extend(pack(&one("last", "1")));
+}
+
+/// What boot loaders and administrators put together, each below a directory of its own but for what is early.
 fn layouts(oracle: &[u8]) -> Vec<Buffer> {
-    let early = archive(&[
-        directory("kernel"),
-        directory("kernel/x86"),
-        directory("kernel/x86/microcode"),
-        file("kernel/x86/microcode/GenuineIntel.bin", "ucode"),
-        file("early_cpio", "1"),
-    ]);
-    let second_early = archive(&[
-        directory("kernel"),
-        directory("kernel/x86"),
-        directory("kernel/x86/microcode"),
-        file("kernel/x86/microcode/AuthenticAMD.bin", "ucode"),
-        directory("kernel/firmware"),
-        directory("kernel/firmware/acpi"),
-        file("kernel/firmware/acpi/x.aml", "table"),
-    ]);
-    let main = archive(&[
+    let early = |name: &str| {
+        archive(&[
+            directory("kernel"),
+            directory("kernel/x86"),
+            directory("kernel/x86/microcode"),
+            file(format!("kernel/x86/microcode/{name}"), name),
+            file("early_cpio", "1"),
+        ])
+    };
+    let below = |top: &str, archived: &[Member]| {
+        let at_top = |member: &Member| Member {
+            name: [top.as_bytes(), b"/", &member.name].concat(),
+            ..member.clone()
+        };
+        archive(&archived.iter().map(at_top).collect::<Vec<_>>())
+    };
+    let main = [
+        directory(""),
         directory("etc"),
         file("etc/conf", "main"),
         directory("usr"),
@@ -283,46 +293,38 @@ fn layouts(oracle: &[u8]) -> Vec<Buffer> {
         symlink("bin", "usr/bin"),
         file("usr/bin/sh", "sh").linked(1, 2),
         file("usr/bin/ash", "").linked(1, 2),
-    ]);
-    let overlay = archive(&[
+    ];
+    let overlay = [
         file("etc/conf", "overlay"),
         file("bin/added", "through the link"),
         file("bin/ash", "another"),
-    ]);
-    let breaking = archive(&[directory("bin"), file("bin/added", "in a real directory")]);
-    let (packed_main, packed_overlay) = (zstd(&main), zstd(&overlay));
-    let aligned = |parts: &[&[u8]]| {
-        let mut all = Vec::new();
-        for part in parts {
-            pad(&mut all);
-            all.extend_from_slice(part);
-        }
-        all
-    };
-    let rows: [(&str, &[&[u8]]); 7] = [
-        ("early, zstd", &[&early, oracle, &packed_main]),
-        (
-            "early, zstd, zstd",
-            &[&early, oracle, &packed_main, &packed_overlay],
-        ),
-        ("gzip, gzip", &[oracle, &gzip(&main), &gzip(&overlay)]),
-        ("plain, plain", &[oracle, &main, &overlay]),
-        (
-            "early, plain, zstd",
-            &[&early, oracle, &main, &zeros(512), &packed_overlay],
-        ),
-        (
-            "two early ones, plain, zstd",
-            &[&early, &zeros(512), &second_early, oracle, &main, &packed_overlay],
-        ),
-        (
-            "an overlay with a directory for bin",
-            &[oracle, &packed_main, &gzip(&breaking)],
-        ),
     ];
-    rows.into_iter()
-        .map(|(why, parts)| buffer(why, Sound, &[&aligned(parts)]))
-        .collect()
+    let breaking = [directory("bin"), file("bin/added", "in a real directory")];
+    let mut bytes = Vec::new();
+    let mut add = |part: &[u8], nuls: usize| {
+        pad(&mut bytes);
+        bytes.extend_from_slice(part);
+        bytes.extend(zeros(nuls));
+    };
+    // Several early archives, then everything that other tools lose a part of.
+    add(&early("GenuineIntel.bin"), 512);
+    add(&early("AuthenticAMD.bin"), 0);
+    add(oracle, 0);
+    add(&zstd(&below("zstd", &main)), 0);
+    add(&zstd(&below("zstd", &overlay)), 0);
+    add(&gzip(&below("gzip", &main)), 512);
+    add(&gzip(&below("gzip", &overlay)), 0);
+    add(&below("plain", &main), 0);
+    add(&below("plain", &overlay), 0);
+    add(&below("mixed", &main), 512);
+    add(&zstd(&below("mixed", &overlay)), 0);
+    add(&zstd(&below("broken", &main)), 0);
+    add(&gzip(&below("broken", &breaking)), 0);
+    vec![buffer(
+        "early archives, main archives, overlays",
+        Sound,
+        &[&bytes],
+    )]
 }
 
 /// The boot configuration behind an initramfs.
@@ -342,9 +344,8 @@ fn boot_configurations(oracle: &[u8]) -> Vec<Buffer> {
         ]
         .concat()
     };
-    let rows: [(&str, Agreement, Vec<u8>); 7] = [
+    let rows: [(&str, Agreement, Vec<u8>); 6] = [
         ("a boot configuration", Sound, with(0, 0, b"")),
-        ("and 1 NUL", Sound, with(0, 0, b"\0")),
         ("and 3 NULs", Sound, with(0, 0, b"\0\0\0")),
         ("and 3 bytes", Sound, with(0, 0, b"abc")),
         ("and 4 NULs", Stops("SEGMENT_UNKNOWN"), with(0, 0, &[0; 4])),
@@ -382,7 +383,7 @@ fn wrong_members(oracle: &[u8]) -> Vec<Buffer> {
     sum_of_a_link.checksum += 1;
     let mut sum_of_a_dropped_file = file("no/b", "2").summed();
     sum_of_a_dropped_file.checksum += 1;
-    let rows: [(&str, Agreement, Vec<u8>); 14] = [
+    let rows: [(&str, Agreement, Vec<u8>); 12] = [
         ("odc", Stops("CPIO_FORMAT_REFUSED"), patched(0, b"070707")),
         ("no magic", Stops("CPIO_MAGIC_UNKNOWN"), patched(0, b"070703")),
         ("a wrong sum", Stops("CPIO_CHECKSUM_WRONG"), members(&[wrong_sum])),
@@ -396,16 +397,10 @@ fn wrong_members(oracle: &[u8]) -> Vec<Buffer> {
             Stops("CPIO_CHECKSUM_WRONG"),
             members(&[sum_of_nothing]),
         ),
-        ("a wrong sum of a link", Sound, members(&[sum_of_a_link])),
         (
-            "a wrong sum of a file that is dropped",
+            "wrong sums of a link and of a file that is dropped",
             Sound,
-            members(&[sum_of_a_dropped_file]),
-        ),
-        (
-            "hex digits of either case",
-            Sound,
-            patched(6, b"0000abCDefABcdEF"),
+            members(&[sum_of_a_link, sum_of_a_dropped_file]),
         ),
         (
             "a number with 0x",
@@ -436,7 +431,6 @@ fn wrong_members(oracle: &[u8]) -> Vec<Buffer> {
     ];
     rows.into_iter()
         .map(|(why, agreement, wrong)| {
-            // Without a trailer, so that the hex row with its own nlink cannot link to anything.
             let after = archive(&[file("after", "3")]);
             buffer(
                 format!("a member: {why}"),
@@ -462,12 +456,12 @@ fn wrong_paddings(oracle: &[u8]) -> Vec<Buffer> {
             Stops("CPIO_PADDING_BROKEN"),
             &[oracle, &before, &zeros(padding), &after],
         ));
-        all.push(buffer(
-            format!("{padding} NULs between an archive and a gzip member"),
-            Stops("CPIO_PADDING_BROKEN"),
-            &[oracle, &before, &zeros(padding), &gzip(&after)],
-        ));
     }
+    all.push(buffer(
+        "2 NULs between an archive and a gzip member",
+        Stops("CPIO_PADDING_BROKEN"),
+        &[oracle, &before, &zeros(2), &gzip(&after)],
+    ));
     all.push(buffer(
         "an archive at an odd offset after a gzip member",
         Stops("SEGMENT_UNKNOWN"),
@@ -493,7 +487,7 @@ fn wrong_segments(oracle: &[u8]) -> Vec<Buffer> {
         let pack = |bytes: &[u8]| pack(tool, arguments, bytes);
         [pack(&whole[..at]), pack(&whole[at..])].concat()
     };
-    let in_name = split("gzip", &["-n"], 112);
+    let in_name = split("gzip", &["-n"], 111);
     let in_data = split("gzip", &["-n"], 1500);
     let in_header = split("gzip", &["-n"], 3200);
     let in_frames = split("zstd", &["-qc"], 1500);
@@ -545,7 +539,7 @@ fn wrong_segments(oracle: &[u8]) -> Vec<Buffer> {
         ),
         (
             "lz4 with nothing between it and the next",
-            Stops("SEGMENT_CORRUPT"),
+            Stops("SEGMENT_TRUNCATED"),
             None,
             &[&lz4, &after],
         ),
@@ -654,6 +648,36 @@ fn refused_streams(oracle: &[u8]) -> Vec<Buffer> {
         .collect()
 }
 
+/// Members that the kernel skips, and what comes of it.
+fn skipped_members(oracle: &[u8]) -> Vec<Buffer> {
+    let skipped = || Member::new(0o040_755, "d", b"data");
+    let first = members(&[skipped(), skipped()]);
+    // gzip hands on 32 KiB at a time; the header of the member that is skipped begins in one and ends in the next.
+    let mut straddling = members(&[file("before", vec![b'1'; (32 << 10) - 300])]);
+    let fill = (32 << 10) - 52 - straddling.len() - members(&[file("fill", "")]).len();
+    straddling.extend(members(&[file("fill", vec![b'2'; fill])]));
+    assert_eq!(straddling.len(), (32 << 10) - 52);
+    straddling.extend(archive(&[skipped(), file("after", "3")]));
+    vec![
+        buffer("members that are skipped come first", Sound, &[&first, oracle]),
+        buffer(
+            "members that are skipped, then NULs",
+            Stops("CPIO_MAGIC_UNKNOWN"),
+            &[&first, &zeros(512), oracle],
+        ),
+        buffer(
+            "only a member that is skipped in the first segment",
+            Stops("CPIO_SPLIT"),
+            &[&gzip(&first), oracle],
+        ),
+        buffer(
+            "a skipped member in two pieces",
+            Tolerant("MEMBER_SKIPPED"),
+            &[oracle, &gzip(&straddling)],
+        ),
+    ]
+}
+
 /// Uncompressed archives that end too early. The kernel does not mind; we do.
 fn cut_archives(oracle: &[u8]) -> Vec<Buffer> {
     let before = members(&[file("before", "1")]);
@@ -736,14 +760,26 @@ fn cut_and_damaged_streams(oracle: &[u8]) -> Vec<Buffer> {
     ] {
         let packed = pack(tool, &[arguments, &["-c"]].concat(), &bytes);
         let middle = packed.len() / 2;
-        all.push(Buffer {
-            half_written: Some("/large"),
-            ..buffer(
-                format!("a stream cut in the middle: {tool}"),
-                Stops("SEGMENT_TRUNCATED"),
-                &[oracle, &packed[..middle]],
-            )
-        });
+        // What the kernel has taken from a `.lzma` stream before an error depends on the size of its dictionary.
+        let agreement = |code| {
+            if arguments.contains(&"--format=lzma") {
+                Refused(code)
+            } else {
+                Stops(code)
+            }
+        };
+        // The kernel reads lz4 blocks beyond the end, and may fall over what is there.
+        if tool != "lz4" {
+            all.push(Buffer {
+                half_written: Some("/large"),
+                ..buffer(
+                    format!("a stream cut in the middle: {tool} {}", arguments.join(" ")),
+                    agreement("SEGMENT_TRUNCATED"),
+                    &[oracle, &packed[..middle]],
+                )
+            });
+        }
+        // Without checks, what is unpacked may be sound as a stream and junk as an archive.
         let mut damaged = packed.clone();
         for byte in &mut damaged[middle..middle + 64] {
             *byte ^= 0x55;
@@ -751,8 +787,8 @@ fn cut_and_damaged_streams(oracle: &[u8]) -> Vec<Buffer> {
         all.push(Buffer {
             half_written: Some("/large"),
             ..buffer(
-                format!("a stream damaged in the middle: {tool}"),
-                Stops("SEGMENT_CORRUPT"),
+                format!("a stream damaged in the middle: {tool} {}", arguments.join(" ")),
+                agreement("SEGMENT_"),
                 &[oracle, &damaged, &after],
             )
         });

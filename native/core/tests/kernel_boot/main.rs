@@ -77,6 +77,7 @@ fn the_kernel_unpacks_what_we_read() {
                     let next = queue.lock().unwrap().pop();
                     let Some(buffer) = next else { break };
                     if let Some(failure) = try_one(&machine, &buffer) {
+                        say(&format!("failed: {}", buffer.why));
                         failures.lock().unwrap().push(failure);
                     }
                 }

@@ -5,6 +5,7 @@
 )]
 
 mod compressions;
+mod fixtures;
 mod hostile;
 mod kernel;
 
