@@ -72,6 +72,7 @@ impl LimitArguments {
             max_symlinks: count(self.max_symlinks, defaults.max_symlinks),
             max_window_bytes: bytes(self.max_window_bytes, defaults.max_window_bytes),
             max_spooled_bytes: bytes(self.max_spooled_bytes, defaults.max_spooled_bytes),
+            ..defaults
         }
     }
 }

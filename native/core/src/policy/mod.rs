@@ -19,6 +19,7 @@
 
 mod envelope;
 mod error;
+pub mod exclude;
 mod index;
 mod keylime;
 mod loaded;
@@ -26,7 +27,6 @@ mod location;
 mod map;
 mod near;
 mod problem;
-pub mod exclude;
 mod python_json;
 mod read;
 mod row;
