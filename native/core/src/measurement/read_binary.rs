@@ -28,7 +28,7 @@ impl Reader<'_> {
             Parsed::Broken(problem) => {
                 let at = self.here();
                 self.state = State::Done;
-                if self.window.only_nuls_follow()? {
+                if self.window.only_follows(0)? {
                     let problem = Problem::OnlyNuls;
                     return Ok(Step::Fault(Fault { at, problem }));
                 }
@@ -164,7 +164,7 @@ impl Reader<'_> {
                     missing => Some(Problem::KexecTruncated { missing }),
                 }
             })
-        } else if self.window.only_nuls_follow()? {
+        } else if self.window.only_follows(0)? {
             Some(Problem::OnlyNuls)
         } else {
             self.count(None)?;

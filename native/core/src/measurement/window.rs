@@ -110,11 +110,11 @@ impl<'r> Window<'r> {
         }
     }
 
-    /// Takes NUL bytes. True if there is nothing else up to the end.
-    pub(super) fn only_nuls_follow(&mut self) -> Result<bool, ListError> {
+    /// Takes bytes of this value. True if there is nothing else up to the end.
+    pub(super) fn only_follows(&mut self, value: u8) -> Result<bool, ListError> {
         loop {
             let bytes = self.bytes();
-            if bytes.iter().any(|&byte| byte != 0) {
+            if bytes.iter().any(|&byte| byte != value) {
                 return Ok(false);
             }
             self.take(bytes.len());

@@ -16,6 +16,7 @@ mod outcome;
 mod pcrs;
 
 pub use outcome::{Match, Outcome, PcrValue};
+pub(super) use pcrs::at_reset;
 pub use pcrs::{PCRS, Pcrs, bank_name};
 
 use ima_assay_digest::{Algorithm, Digest, Hasher, MAX_LEN};

@@ -59,7 +59,7 @@ impl Pcrs {
 }
 
 /// What a PCR holds before anything is extended: zeros; ones in 17 to 22, until a dynamic launch.
-pub(super) fn at_reset(index: u32) -> [u8; MAX_LEN] {
+pub(in super::super) fn at_reset(index: u32) -> [u8; MAX_LEN] {
     if (17..=22).contains(&index) {
         [0xff; MAX_LEN]
     } else {

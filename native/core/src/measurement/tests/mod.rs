@@ -1,5 +1,6 @@
 //! Tests of reading and printing whole lists.
 
+mod corpus;
 mod vectors;
 
 use std::fs;
