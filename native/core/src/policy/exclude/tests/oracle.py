@@ -23,13 +23,14 @@ def too_slow(*_):
 
 
 def ask(is_match, name):
-    signal.setitimer(signal.ITIMER_REAL, TOO_SLOW_SECONDS)
     try:
-        return is_match(name) is not None
+        signal.setitimer(signal.ITIMER_REAL, TOO_SLOW_SECONDS)
+        try:
+            return is_match(name) is not None
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
     except (TooSlow, SystemError, RuntimeError, MemoryError):
         return None
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def judge(pattern, names):
@@ -43,7 +44,7 @@ def judge(pattern, names):
 
 
 signal.signal(signal.SIGALRM, too_slow)
-print(json.dumps(list(sys.version_info[:2])))
+print(json.dumps(list(sys.version_info[:3])))
 for line in sys.stdin:
     request = json.loads(line)
     names = [bytes.fromhex(name).decode("utf-8", "surrogateescape") for name in request["names"]]

@@ -21,8 +21,9 @@ pub(super) struct Question {
     pub(super) names: Vec<Vec<u8>>,
 }
 
-/// What a Python 3.11 prints for a program and this input. None, and a line that says so, if there is none.
-pub(super) fn python(program: &str, input: &str) -> Option<String> {
+/// What a Python 3.11 prints for a program and this input, after its version, of which the last number is
+/// returned with it. None, and a line that says so, if there is no such Python.
+pub(super) fn python(program: &str, input: &str) -> Option<(u32, String)> {
     for name in ["python3.11", "python3"] {
         let child = Command::new(name)
             .args(["-c", program])
@@ -37,13 +38,20 @@ pub(super) fn python(program: &str, input: &str) -> Option<String> {
         let output = child.wait_with_output().unwrap();
         writer.join().unwrap();
         let answer = String::from_utf8(output.stdout).unwrap();
-        if output.status.success() && answer.starts_with("[3, 11]\n") {
-            return Some(answer.split_once('\n').unwrap().1.to_owned());
+        let (version, answer) = answer.split_once('\n').unwrap_or_default();
+        if let Some(micro) = version.strip_prefix("[3, 11, ") {
+            assert!(
+                output.status.success(),
+                "Python failed after {} bytes",
+                answer.len()
+            );
+            let micro = micro.trim_end_matches(']').parse().unwrap();
+            return Some((micro, answer.to_owned()));
         }
     }
     assert!(
         std::env::var_os("IMA_ASSAY_REQUIRE_TOOLS").is_none(),
-        "no Python 3.11, or its program failed"
+        "no Python 3.11"
     );
     println!("skipped: no Python 3.11");
     None
@@ -57,8 +65,8 @@ pub(super) fn ask(questions: &[Question]) -> Option<Vec<Vec<Verdict>>> {
         input += &json!({"patterns": question.patterns, "names": names}).to_string();
         input.push('\n');
     }
-    let answer = python(include_str!("oracle.py"), &input)?;
-    let answers: Vec<Vec<Verdict>> = answer
+    let (micro, answer) = python(include_str!("oracle.py"), &input)?;
+    let mut answers: Vec<Vec<Verdict>> = answer
         .lines()
         .map(|line| {
             let verdicts: Vec<Value> = serde_json::from_str(line).unwrap();
@@ -66,7 +74,34 @@ pub(super) fn ask(questions: &[Question]) -> Option<Vec<Vec<Verdict>>> {
         })
         .collect();
     assert_eq!(answers.len(), questions.len());
+    if micro < POSSESSIVE_GROUPS_WORK_SINCE {
+        let patterns = questions.iter().flat_map(|question| &question.patterns);
+        for (pattern, verdict) in patterns.zip(answers.iter_mut().flatten()) {
+            if let (Verdict::Compiled(matches), true) = (verdict, has_possessive_group(pattern)) {
+                matches.fill(None);
+            }
+        }
+    }
     Some(answers)
+}
+
+/// Before Python 3.11.5 a possessive repeat of a group could give a round back, or go on from the wrong place
+/// (CPython, gh-106052).
+const POSSESSIVE_GROUPS_WORK_SINCE: u32 = 5;
+
+fn has_possessive_group(pattern: &str) -> bool {
+    pattern.split(')').skip(1).any(|after| {
+        let counts = |character: char| character.is_ascii_digit() || character == ',';
+        let after_braces = after
+            .strip_prefix('{')
+            .map(|braces| braces.trim_start_matches(counts));
+        after_braces
+            .map_or_else(
+                || after.strip_prefix(['*', '+', '?']),
+                |braces| braces.strip_prefix('}'),
+            )
+            .is_some_and(|after| after.starts_with('+'))
+    })
 }
 
 fn verdict(value: &Value) -> Verdict {
