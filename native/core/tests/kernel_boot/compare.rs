@@ -86,6 +86,7 @@ fn compare_trees(buffer: &Buffer, ours: &Tree, boot: &Boot, found: &mut Vec<Stri
         let why = case(path).map_or(String::new(), |why| format!(" ({why})"));
         found.push(format!("{}: {what}{why}", path.escape_ascii()));
     };
+    let is_half_written = |path: &[u8]| buffer.half_written.iter().any(|name| name.as_bytes() == path);
     let our_lines = lines_of(ours);
     let their_lines: BTreeMap<&[u8], String> = theirs
         .iter()
@@ -98,9 +99,7 @@ fn compare_trees(buffer: &Buffer, ours: &Tree, boot: &Boot, found: &mut Vec<Stri
             (Some(our), Some(their)) if our == their => {}
             (Some(our), Some(their)) => differs(path, &format!("we have {our}, the kernel {their}")),
             (Some(our), None) if !we_have_more => differs(path, &format!("only we have {our}")),
-            (None, Some(their))
-                if !they_have_more && buffer.half_written.map(str::as_bytes) != Some(path) =>
-            {
+            (None, Some(their)) if !they_have_more && !is_half_written(path) => {
                 differs(path, &format!("only the kernel has {their}"));
             }
             _ => {}

@@ -46,8 +46,6 @@ pub(super) struct Unpacker<'a, 's> {
     handover: Handover,
     members: u64,
     segments: u64,
-    /// Whether the kernel has looked at the name of any member yet.
-    has_named_member: bool,
     name: Vec<u8>,
 }
 
@@ -69,7 +67,6 @@ impl<'a, 's> Unpacker<'a, 's> {
             handover: Handover::new(),
             members: 0,
             segments: 0,
-            has_named_member: false,
             name: Vec::new(),
         }
     }
@@ -77,7 +74,7 @@ impl<'a, 's> Unpacker<'a, 's> {
     /// Unpacks everything up to the end of the initramfs or the first error.
     pub(super) fn unpack<F: Fill>(&mut self, cursor: &mut Cursor<F>) -> Result<(), ImageError> {
         let (mut is_after_member, mut proof) = (false, Proof::Complete);
-        while let Some(byte) = self.next(cursor)? {
+        while let Some(byte) = cursor.skip_zeros()? {
             let at = At {
                 segment: None,
                 offset: cursor.offset(),
@@ -124,15 +121,6 @@ impl<'a, 's> Unpacker<'a, 's> {
             );
             self.inventory.end_archive(end.offset, false);
         }
-    }
-
-    /// The first byte of what follows, after any NULs. As long as the kernel has skipped every member, it takes
-    /// what follows one for another, whatever it is: NULs, or the end.
-    fn next<F: Fill>(&self, cursor: &mut Cursor<F>) -> Result<Option<u8>, ImageError> {
-        if self.members > 0 && !self.has_named_member {
-            return Ok(Some(b'0'));
-        }
-        cursor.skip_zeros()
     }
 
     /// Unpacks one compressed segment.
@@ -227,7 +215,6 @@ impl<'a, 's> Unpacker<'a, 's> {
         if has_odd_name || !takes_data && header.file_size > 0 {
             self.skip_member(cursor, at, &header)?;
         } else {
-            self.has_named_member = true;
             let mut name = std::mem::take(&mut self.name);
             let done = self.named_member(cursor, at, &header, &mut name);
             self.name = name;
@@ -552,7 +539,7 @@ fn unpack_archives<F: Fill>(
     if unpacker.members == 0 && unpacked.peek(1)? != b"0" {
         return Err(InitramfsError::FirstSegmentForeign { segment }.into());
     }
-    while let Some(found) = unpacker.next(unpacked)? {
+    while let Some(found) = unpacked.skip_zeros()? {
         let at = At {
             segment: Some(segment),
             offset: unpacked.offset(),

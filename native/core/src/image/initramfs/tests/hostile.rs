@@ -134,7 +134,7 @@ fn short_members_that_take_much_memory_or_time_are_refused() {
     };
     let text = |limit: u64| move |limits: &mut Limits| limits.max_text_bytes = limit;
     // /dev, /dev/console and /root are there already: 14 bytes.
-    let names = archive(&[file("a", ""), file(&"b".repeat(99), "")]);
+    let names = archive(&[file("a", ""), file("b".repeat(99), "")]);
     assert_eq!(limited(&text(14 + 100), &names), Ok(2));
     assert_eq!(limited(&text(14 + 99), &names), Err("INITRAMFS_TEXT_TOO_LARGE"));
     let targets = archive(&[symlink("a", "t".repeat(4000)), symlink("b", "t".repeat(4000))]);
