@@ -21,7 +21,9 @@ fuzz_target!(|bytes: &[u8]| {
     }
     // A shorter file is never a smaller tree in silence, unless it is cut between two segments.
     if let Some(whole) = strict {
-        let sum = bytes.iter().fold(bytes.len(), |sum, byte| sum.wrapping_mul(31) + usize::from(*byte));
+        let sum = bytes
+            .iter()
+            .fold(bytes.len(), |sum, byte| sum.wrapping_mul(31) + usize::from(*byte));
         let len = sum % bytes.len().max(1);
         if let Some(cut) = read(&bytes[..len], false) {
             assert!(

@@ -57,7 +57,10 @@ pub fn scan(source: &dyn Source, keep_going: bool) -> Result<Found, ImageError> 
     let mut paths = BTreeSet::new();
     for file in &sink.files {
         let path = &file.path;
-        assert!(path.starts_with(b"/") && !path.contains(&0) && path.len() < 4096, "{path:?}");
+        assert!(
+            path.starts_with(b"/") && !path.contains(&0) && path.len() < 4096,
+            "{path:?}"
+        );
         assert!(
             path.split(|byte| *byte == b'/')
                 .skip(1)
