@@ -45,5 +45,7 @@ export abstract class AssayError<Code extends string = string> extends Error {
 function describe({ problem, at = {} }: ErrorDetails): string {
   const line = at.line === undefined ? '' : `:${at.line}`;
   const offset = at.offsetBytes === undefined ? '' : ` (at byte ${at.offsetBytes})`;
-  return at.input === undefined ? `${problem}${offset}` : `${at.input}${line}: ${problem}${offset}`;
+  // What the operating system says of the input itself names it already.
+  const isNamed = at.input === undefined || problem.startsWith(`${at.input}: `);
+  return isNamed ? `${problem}${offset}` : `${at.input}${line}: ${problem}${offset}`;
 }

@@ -37,7 +37,12 @@ export async function run(args: readonly string[], signal: AbortSignal): Promise
     .scriptName('ima-assay')
     .locale('en')
     .usage('$0 COMMAND\n\nGolden digests from Linux images, for attesting machines with IMA and Keylime.')
-    .parserConfiguration({ 'greedy-arrays': false, 'dot-notation': false, 'duplicate-arguments-array': true })
+    .parserConfiguration({
+      'camel-case-expansion': false,
+      'dot-notation': false,
+      'duplicate-arguments-array': true,
+      'greedy-arrays': false,
+    })
     .strict()
     .recommendCommands()
     .demandCommand(1, 'a command is missing')
@@ -51,7 +56,7 @@ export async function run(args: readonly string[], signal: AbortSignal): Promise
     .fail((message: string | null, error: Error | undefined) => {
       if (error !== undefined && message === null) throw error;
       throw new UsageError('ARGUMENT_INVALID', {
-        problem: fromSentinel(message ?? 'wrong arguments'),
+        problem: describeFailure(fromSentinel(message ?? 'wrong arguments'), args),
         hint: '`ima-assay --help` and `ima-assay COMMAND --help` tell more',
         cause: error,
       });
@@ -68,4 +73,11 @@ export async function run(args: readonly string[], signal: AbortSignal): Promise
     if (thrown instanceof Chosen) return thrown.command.run(thrown.parsed, context);
     throw thrown;
   }
+}
+
+/** One line; and of an unknown command yargs only names what it would have understood. */
+function describeFailure(message: string, args: readonly string[]): string {
+  const line = message.trim().replace(/\s*\n\s*/g, ', ');
+  const isGuess = line.startsWith('Did you mean');
+  return isGuess ? `unknown command ${JSON.stringify(args[0] ?? '')}. ${line}` : line;
 }

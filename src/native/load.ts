@@ -35,10 +35,15 @@ function load(): Addon {
     }
   }
   throw new NativeError('NATIVE_BINDING_MISSING', {
-    problem: `no native core for ${platform} (package ${packageName}): ${cause instanceof Error ? cause.message : String(cause)}`,
+    problem: `no native core for ${platform} (package ${packageName}): ${firstLine(cause)}`,
     hint: 'install with `npm install --include=optional`, or in a checkout run `npm run build:native`',
     cause,
   });
+}
+
+function firstLine(cause: unknown): string {
+  const [line = ''] = (cause instanceof Error ? cause.message : String(cause)).split('\n');
+  return line;
 }
 
 /** Our version, from package.json, which lies two folders above both `src/native` and `dist/native`. */

@@ -30,7 +30,9 @@ describe('a sample initramfs yields the digests of its source tree', () => {
 describe('a cut initramfs is an error, never a smaller allowlist', () => {
   test.each(images)('%s', async (image) => {
     const whole = await readFile(`${SAMPLES}${image}`);
-    const input = whole.subarray(0, Math.floor(whole.length / 2));
+    // Inside the last segment: a cut right behind a whole one leaves a whole initramfs.
+    const end = whole.findLastIndex((byte) => byte !== 0);
+    const input = whole.subarray(0, end - 8);
     expect(await runCli(['extract', '-'], { input })).toMatchObject({ code: 2, stdout: '' });
   });
 });

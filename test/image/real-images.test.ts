@@ -15,6 +15,8 @@ import { skipAloud } from '../support/tools.ts';
 
 const directory = process.env['IMA_ASSAY_IMAGES'];
 const images = directory ? readdirSync(directory).filter((name) => name.endsWith('.img')) : [];
+// Keylime's reader loses or refuses whatever follows a compressed segment, and the kernel's own form of lz4.
+const single = images.filter((image) => !/overlay|kernel|lz4-legacy/.test(image));
 
 describe('a real initramfs yields what cpio unpacks', () => {
   test('there are images to read', (context) => {
@@ -32,21 +34,21 @@ describe('a real initramfs yields what cpio unpacks', () => {
   });
 });
 
-describe("a real initramfs of one segment yields what Keylime's generator lists", () => {
-  // It loses or refuses whatever follows a compressed segment.
-  const single = images.filter((image) => !/overlay|kernel/.test(image));
-
-  test.for(single)('%s', async (image, context) => {
-    const keylime = needsKeylime(context);
-    const scratch = await freshDirectory();
-    const ramdisks = join(scratch, 'ramdisks');
-    const theirs = join(scratch, 'theirs.json');
-    await mkdir(ramdisks);
-    const path = resolve(join(directory ?? '', image));
-    await copyFile(path, join(ramdisks, 'initrd.img')); // it looks at the name
-    const generate = ['create', 'runtime', '--ramdisk-dir', ramdisks, '-o', theirs];
-    await promisify(execFile)(join(keylime, 'bin/keylime-policy'), generate);
-    const ours = await runCli(['extract', path, '--format', 'runtime-policy']);
-    expect(digestsOf(ours.stdout)).toEqual(digestsOf(await readFile(theirs, 'utf8')));
-  });
-});
+describe.skipIf(single.length === 0)(
+  "a real initramfs of one segment yields what Keylime's generator lists",
+  () => {
+    test.for(single)('%s', async (image, context) => {
+      const keylime = needsKeylime(context);
+      const scratch = await freshDirectory();
+      const ramdisks = join(scratch, 'ramdisks');
+      const theirs = join(scratch, 'theirs.json');
+      await mkdir(ramdisks);
+      const path = resolve(join(directory ?? '', image));
+      await copyFile(path, join(ramdisks, 'initrd.img')); // it looks at the name
+      const generate = ['create', 'runtime', '--ramdisk-dir', ramdisks, '-o', theirs];
+      await promisify(execFile)(join(keylime, 'bin/keylime-policy'), generate);
+      const ours = await runCli(['extract', path, '--format', 'runtime-policy']);
+      expect(digestsOf(ours.stdout)).toEqual(digestsOf(await readFile(theirs, 'utf8')));
+    });
+  },
+);

@@ -72,6 +72,7 @@ impl LimitArguments {
             max_symlinks: count(self.max_symlinks, defaults.max_symlinks),
             max_window_bytes: bytes(self.max_window_bytes, defaults.max_window_bytes),
             max_spooled_bytes: bytes(self.max_spooled_bytes, defaults.max_spooled_bytes),
+            ..defaults
         }
     }
 }
@@ -102,13 +103,8 @@ impl ExtractArguments {
             })
             .collect::<napi::Result<Vec<_>>>()?;
         let defaults = DEFAULT_SKIPPED_PATHS.map(|path| path.as_bytes().to_vec());
-        let skipped = self
-            .default_skips
-            .then_some(defaults)
-            .into_iter()
-            .flatten()
-            .chain(self.skip_paths.iter().map(|path| path.to_vec()));
-        let mut selection = Selection::new(skipped);
+        let usual = self.default_skips.then_some(defaults).into_iter().flatten();
+        let mut selection = Selection::new(usual, self.skip_paths.iter().map(|path| path.to_vec()));
         selection.all_owners = self.all_owners;
         selection.one_file_system = self.one_file_system;
         let default = ExtractOptions::default();
@@ -142,7 +138,7 @@ impl Task for ExtractTask {
                 .sources
                 .iter()
                 .map(|name| {
-                    image::open(name, &self.options.limits)
+                    image::open(name, &self.options.limits, &self.control)
                         .map(|source| (name.clone(), source))
                         .map_err(|error| explained(&error))
                 })
@@ -219,8 +215,8 @@ impl Task for InspectTask {
 
     fn compute(&mut self) -> napi::Result<String> {
         guarded(|| {
-            let source =
-                image::open(&self.source, &self.options.limits).map_err(|error| explained(&error))?;
+            let source = image::open(&self.source, &self.options.limits, &self.control)
+                .map_err(|error| explained(&error))?;
             image::inspect(&self.source, source.as_ref(), &self.options, &self.control)
                 .map(|summary| summary.to_json().to_string())
                 .map_err(|error| explained(&error))

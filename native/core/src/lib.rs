@@ -12,5 +12,7 @@
 pub mod allowlist;
 pub mod error;
 pub mod image;
+pub mod input;
+pub mod measurement;
 pub mod path;
 pub mod policy;

@@ -1,7 +1,7 @@
 import { listAlgorithms } from '../../native/algorithms.ts';
 import { NativeError } from '../../native/errors.ts';
 import { loadAddon, platformName } from '../../native/load.ts';
-import { flag } from '../arguments.ts';
+import { flag, one } from '../arguments.ts';
 import type { Command } from '../command.ts';
 import { exitCodes } from '../exit.ts';
 import { writeData } from '../output.ts';
@@ -25,14 +25,22 @@ export const command: Command = {
   options: (yargs) =>
     yargs
       .option('json', { type: 'boolean', describe: 'Write JSON' })
+      .example('$0 doctor', 'everything that was looked at')
+      .option('output', {
+        alias: 'o',
+        type: 'string',
+        requiresArg: true,
+        describe: 'Write to FILE, and its checksum to FILE.sha256',
+      })
       .option('quiet', { alias: 'q', type: 'boolean', describe: 'Only what is not right' }),
   run: async (parsed, { signal }) => {
-    const checks = [checkNode(), checkCore(), checkAlgorithms()];
+    const core = checkCore();
+    const checks = [checkNode(), core, ...(core.ok ? [checkAlgorithms()] : [])];
     const shown = flag(parsed, 'quiet') ? checks.filter(({ ok }) => !ok) : checks;
     const text = flag(parsed, 'json')
       ? `${JSON.stringify({ schemaVersion: 1, checks: shown }, null, 2)}\n`
       : shown.map(draw).join('');
-    await writeData([Buffer.from(text)], { output: undefined, signal });
+    await writeData([Buffer.from(text)], { output: one(parsed, 'output'), signal });
     return checks.every(({ ok }) => ok) ? exitCodes.done : exitCodes.findings;
   },
 };

@@ -7,7 +7,7 @@ import { declareImageOptions, readImageOptions } from '../image-options.ts';
 import { writeData } from '../output.ts';
 import { openProgress } from '../progress.ts';
 import { findSources } from '../sources.ts';
-import { escapeControls, formatBytes, formatCount, plural } from '../terminal.ts';
+import { describeSkips, escapeControls, formatBytes, plural } from '../terminal.ts';
 
 /** `inspect`: what an image is made of. */
 export const command: Command = {
@@ -18,11 +18,15 @@ export const command: Command = {
       yargs
         .positional('source', {
           type: 'string',
-          array: true,
           describe: 'Initramfs, UKI or root directory; a glob; - for standard input',
         })
         .option('json', { type: 'boolean', describe: 'Write JSON' })
-        .option('output', { alias: 'o', type: 'string', requiresArg: true, describe: 'Write to FILE' }),
+        .option('output', {
+          alias: 'o',
+          type: 'string',
+          requiresArg: true,
+          describe: 'Write to FILE, and its checksum to FILE.sha256',
+        }),
     ).example('$0 inspect /boot/initrd.img-6.1.0-30-amd64', 'the segments of an initramfs'),
   run: async (parsed, { signal }) => {
     const options = readImageOptions(parsed);
@@ -44,8 +48,8 @@ function drawSummary(summary: ImageSummary): string {
   const { name, files, bytes, skipped, omitted, notes, layer } = summary;
   const lines = [`${escapeControls(name)}`, ...drawLayer(layer, '')];
   lines.push(`${plural(files, 'file')} to list, ${formatBytes(bytes)}`);
-  const left = Object.entries(skipped).map(([reason, count]) => `${formatCount(count)} ${reason}`);
-  if (left.length > 0) lines.push(`skipped: ${left.join(', ')}`);
+  const left = describeSkips(skipped);
+  if (left !== '') lines.push(`skipped: ${left}`);
   for (const note of notes.first) lines.push(`note: ${escapeControls(note.text)} [${note.code}]`);
   if (notes.count > notes.first.length) lines.push(`and ${notes.count - notes.first.length} notes more`);
   for (const { problem, code } of omitted.first)
@@ -56,16 +60,26 @@ function drawSummary(summary: ImageSummary): string {
 function drawLayer(layer: Layer, indent: string): readonly string[] {
   const at = layer.offsetBytes === null ? '' : ` at ${layer.offsetBytes}`;
   const size = layer.sizeBytes === null ? '' : `, ${formatBytes(layer.sizeBytes)}`;
-  const facts = Object.entries(layer.facts).map(([name, value]) =>
-    typeof value === 'number'
-      ? name === 'bytes'
-        ? formatBytes(value)
-        : `${formatCount(value)} ${name}`
-      : `${name} ${escapeControls(value)}`,
-  );
+  const facts = Object.entries(layer.facts)
+    .filter(([name, value]) => name !== 'unpackedBytes' || value !== layer.sizeBytes)
+    .flatMap(([name, value]) => drawFact(name, value));
   const inside = `${indent}  `;
   return [
     `${indent}${layer.kind}${at}${size}${facts.length === 0 ? '' : `: ${facts.join(', ')}`}`,
     ...layer.layers.flatMap((next) => drawLayer(next, inside)),
   ];
+}
+
+/** A fact in words; nothing where it goes without saying. */
+function drawFact(name: string, value: number | string): readonly string[] {
+  if (typeof value === 'number') {
+    if (name === 'unpackedBytes') return [`unpacks to ${formatBytes(value)}`];
+    if (name === 'bytes') return [formatBytes(value)];
+    if (name.endsWith('Bytes')) return [`${formatBytes(value)} of ${name.slice(0, -'Bytes'.length)}`];
+    return value === 0 ? [] : [plural(value, name === 'directories' ? 'directory' : name.replace(/s$/, ''))];
+  }
+  if (value === 'yes') return name === 'trailer' ? [] : [name];
+  if (value === 'no') return [`no ${name}`];
+  if (name === 'compression') return [value === 'none' ? 'uncompressed' : escapeControls(value)];
+  return [name === 'format' ? escapeControls(value) : `${name} ${escapeControls(value)}`];
 }

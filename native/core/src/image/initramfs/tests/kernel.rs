@@ -1,7 +1,7 @@
 //! What the kernel makes of members and of what stands between them.
 
 use super::support::cases::cases;
-use super::support::cpio::{archive, directory, fifo, file, members, pad, symlink, trailer};
+use super::support::cpio::{Member, archive, directory, fifo, file, members, pad, symlink, trailer};
 use super::*;
 
 #[test]
@@ -124,6 +124,29 @@ fn many_notes_of_a_kind_are_given_as_a_number() {
     let tree = read(&archive(&dropped));
     assert_eq!(tree.notes.len(), 17);
     assert_eq!(tree.notes[16].text, "and 84 more such members or segments");
+}
+
+#[test]
+fn as_long_as_every_member_was_skipped_the_next_one_follows_at_once() {
+    let skipped = || Member::new(0o040_755, "d", b"data");
+    let first = members(&[skipped(), skipped()]);
+    let second = archive(&[file("a", "1")]);
+    let tree = read(&[&first[..], &second].concat());
+    assert_eq!(tree.listing(), listing(&[("/a", "1")]));
+    // The kernel takes NULs for a header here, and the end of a segment for a cut one.
+    let nuls = [&first[..], &[0; 512], &second].concat();
+    assert_eq!(error_code(&nuls), "CPIO_MAGIC_UNKNOWN");
+    if let Some(packed) = run("gzip", &["-n"], &first) {
+        assert_eq!(error_code(&[&packed[..], &second].concat()), "CPIO_SPLIT");
+    }
+    let later = [
+        &archive(&[file("a", "1")])[..],
+        &first,
+        &[0; 512],
+        &archive(&[file("b", "2")]),
+    ]
+    .concat();
+    assert_eq!(read(&later).listing(), listing(&[("/a", "1"), ("/b", "2")]));
 }
 
 /// Two archives of one file each, `/a` and `/b`.
