@@ -25,7 +25,8 @@ async function run(file: string, args: readonly string[]): Promise<Ran> {
     ({ stdout, stderr }) => ({ stdout, stderr, code: 0 }),
     (error: unknown) => {
       if (!(error instanceof Error && 'code' in error && typeof error.code === 'number')) throw error;
-      return { stdout: '', stderr: '', ...error, code: error.code };
+      const text = (stream: 'stdout' | 'stderr'): string => String(Reflect.get(error, stream) ?? '');
+      return { stdout: text('stdout'), stderr: text('stderr'), code: error.code };
     },
   );
 }
