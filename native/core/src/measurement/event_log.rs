@@ -389,11 +389,13 @@ impl Log<'_, '_> {
     /// Whether there is nothing but padding up to the end: firmware hands out a table larger than its log.
     fn is_padding(&mut self) -> Result<bool, EventLogError> {
         self.window.fill(PADDING_BYTES)?;
-        let start = self.window.bytes();
-        let start = start.get(..PADDING_BYTES).unwrap_or(start);
-        match start.first() {
-            Some(&byte @ (0 | 0xff)) if start.iter().all(|other| *other == byte) => {
-                Ok(self.window.only_follows(byte)?)
+        match self.window.bytes().get(..PADDING_BYTES) {
+            Some(start @ &[byte @ (0 | 0xff), ..]) if start.iter().all(|other| *other == byte) => {
+                let (event, offset) = (self.events.saturating_add(1), self.window.offset());
+                match self.window.only_follows(byte)? {
+                    true => Ok(true),
+                    false => Err(EventLogError::DigestsUneven { event, offset }),
+                }
             }
             _ => Ok(false),
         }

@@ -221,6 +221,7 @@ impl<'r> Reader<'r> {
                 self.window.take(skip);
                 (self.state, self.encoding) = (State::Ascii, Encoding::Ascii);
                 self.ascii = AsciiForm::default();
+                self.foresee_ascii();
             }
             Detected::Binary { layout, kexec } => {
                 self.work.identity.assume(layout.order, layout.hash_bytes);

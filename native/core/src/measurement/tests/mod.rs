@@ -1,6 +1,14 @@
 //! Tests of reading and printing whole lists.
 
 mod corpus;
+mod event_logs;
+mod faults;
+mod joins;
+mod lines;
+mod made;
+mod properties;
+mod replays;
+mod truncation;
 mod vectors;
 
 use std::fs;
