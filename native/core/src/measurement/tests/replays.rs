@@ -9,6 +9,9 @@ use super::*;
 const LIST: &str = "10 9dc9aecd13d7bfb7ce2e30ef2f01af56ab8b4bc8 ima-ng sha256:ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb /usr/bin/true\n\
                     10 0000000000000000000000000000000000000000 ima-ng sha256:0000000000000000000000000000000000000000000000000000000000000000 /var/log/x\n";
 
+/// Bank, index and value of a PCR.
+type Value<'a> = (Algorithm, u32, &'a str);
+
 fn replay(list: &[u8], options: ReplayOptions) -> Outcome {
     let mut reader = Reader::new(list, Limits::default()).unwrap();
     let mut replay = Replay::new(options).unwrap();
@@ -20,14 +23,14 @@ fn replay(list: &[u8], options: ReplayOptions) -> Outcome {
     replay.finish()
 }
 
-fn expecting(values: &[(Algorithm, u32, &str)]) -> ReplayOptions {
+fn expecting(values: &[Value<'_>]) -> ReplayOptions {
     ReplayOptions {
         expected: pcrs(values),
         ..ReplayOptions::default()
     }
 }
 
-fn pcrs(values: &[(Algorithm, u32, &str)]) -> Pcrs {
+fn pcrs(values: &[Value<'_>]) -> Pcrs {
     let mut pcrs = Pcrs::default();
     for (bank, index, value) in values {
         pcrs.insert(*index, Digest::from_hex(*bank, value).unwrap());
@@ -44,7 +47,7 @@ const PADDED_AFTER_2: &str = "082931453fe4056222fae02503298d5f5de58f99bf0e9b2248
 #[test]
 fn entries_and_violations_are_extended_by_both_rules() {
     use Algorithm::{Sha1, Sha256};
-    let rows: [(&[(Algorithm, u32, &str)], u64, Rule); 5] = [
+    let rows: [(&[Value<'_>], u64, Rule); 5] = [
         (
             &[(Sha1, 10, SHA1_AFTER_1), (Sha256, 10, SHA256_AFTER_1)],
             1,

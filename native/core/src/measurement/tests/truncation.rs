@@ -135,7 +135,9 @@ fn zstd(bytes: &[u8]) -> Vec<u8> {
     zstd::encode_all(bytes, 3).unwrap()
 }
 
-const PACKERS: [(Compression, fn(&[u8]) -> Vec<u8>); 3] = [
+type Pack = fn(&[u8]) -> Vec<u8>;
+
+const PACKERS: [(Compression, Pack); 3] = [
     (Compression::Gzip, gzip),
     (Compression::Xz, xz),
     (Compression::Zstd, zstd),
