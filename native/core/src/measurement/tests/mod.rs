@@ -129,3 +129,10 @@ fn print(list: &[u8], form: Form, bank: Option<ima_assay_digest::Algorithm>) -> 
     }
     Ok(out)
 }
+
+#[test]
+fn a_reader_can_be_handed_to_another_thread() {
+    fn takes(_: impl Send) {}
+    takes(Reader::new(&b""[..], Limits::default()).unwrap());
+    takes(Replay::new(ReplayOptions::default()).unwrap());
+}

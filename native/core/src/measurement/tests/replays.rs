@@ -317,3 +317,53 @@ fn a_boot_aggregate_is_over_the_pcrs_of_the_boot() {
     assert!(expected[0].is(&digest(Some(b"sha1"))) && expected[0].is(&digest(None)));
     assert!(!expected[0].is(&digest(Some(b"sha256"))) && !expected[1].is(&digest(None)));
 }
+
+#[test]
+fn evmctl_reaches_the_same_values_by_both_rules() {
+    let mut violation = Made::file(b"/violated");
+    violation.is_violation = true;
+    let mut other_pcr = Made::file(b"/other");
+    other_pcr.pcr = 11;
+    let mut entries: Vec<Made> = (0..50)
+        .map(|number| Made::file(format!("/file/{number}").as_bytes()))
+        .collect();
+    entries.extend([violation, other_pcr, Made::file(b"/last")]);
+    let list = list(Form::Binary, &entries);
+    let outcome = replay(&list, ReplayOptions::default());
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, bytes: &[u8]| {
+        let file = folder.path().join(name);
+        fs::write(&file, bytes).unwrap();
+        file.to_str().unwrap().to_owned()
+    };
+    let list = file("list", &list);
+    let rows = [
+        (Rule::PerBank, "Matched per TPM bank calculated digest(s)."),
+        (Rule::PaddedSha1, "Matched SHA1 padded TPM digest(s)."),
+    ];
+    for (rule, says) in rows {
+        let mut command = std::process::Command::new("evmctl");
+        command.args(["ima_measurement", "--ignore-violations"]);
+        for bank in [Algorithm::Sha1, Algorithm::Sha256] {
+            let values = (0..24).map(|index| {
+                let value = outcome.value(bank, index, rule, Hashes::Recomputed).unwrap();
+                // evmctl lets every PCR start with zeros.
+                let value = if (17..=22).contains(&index) {
+                    "00".repeat(bank.len())
+                } else {
+                    value.to_string()
+                };
+                format!("PCR-{index:02}: {value}\n")
+            });
+            let values = file(bank.name(), values.collect::<String>().as_bytes());
+            command.args(["--pcrs", &format!("{bank},{values}")]);
+        }
+        let output = match command.arg(&list).output() {
+            Ok(output) => output,
+            Err(_) if std::env::var_os("IMA_ASSAY_REQUIRE_TOOLS").is_some() => panic!("evmctl not installed"),
+            Err(_) => return println!("skipped: evmctl not installed"),
+        };
+        let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && said.contains(says), "{rule:?}: {said}");
+    }
+}

@@ -27,7 +27,7 @@ fn small() -> Vec<Made> {
 }
 
 /// Everything a list gives, or why it cannot be read.
-fn try_read(list: impl io::Read) -> Result<Read, ListError> {
+fn try_read(list: impl io::Read + Send) -> Result<Read, ListError> {
     let mut reader = Reader::new(list, Limits::default())?;
     let mut read = Read::default();
     while let Some(item) = reader.next()? {
