@@ -9,7 +9,6 @@
 
 use std::error::Error;
 use std::fs;
-use std::io::Write as _;
 
 use ima_assay_core::measurement::{Check, Form, Item, Limits, Reader, Replay, ReplayOptions};
 use ima_assay_digest::{Algorithm, hash};
@@ -103,15 +102,16 @@ fn print(list: &[u8], form: Form) -> Result<Vec<u8>, Failure> {
 
 fn read(list: &[u8]) -> Result<(), Failure> {
     let mut reader = Reader::new(list, Limits::default())?;
-    let mut bytes = 0;
+    let mut named = Vec::new();
     while let Some(item) = reader.next()? {
         if let Item::Entry(entry) = item {
-            bytes += entry.name().map_or(0, <[u8]>::len)
-                + entry.file_digest().map_or(0, |digest| digest.digest.len());
+            named.push(entry.name().is_some() && entry.file_digest().is_some());
         }
     }
-    writeln!(std::io::sink(), "{bytes}")?;
-    Ok(())
+    match named.iter().all(|is_named| *is_named) {
+        true => Ok(()),
+        false => Err("an entry without a name or a digest".into()),
+    }
 }
 
 fn check(list: &[u8]) -> Result<(), Failure> {
@@ -138,8 +138,10 @@ fn replay(list: &[u8], banks: Vec<Algorithm>, padded: bool) -> Result<(), Failur
             other => return Err(format!("{other:?}").into()),
         }
     }
-    replay.finish();
-    Ok(())
+    match replay.finish().entries() {
+        0 => Err("no entries".into()),
+        _ => Ok(()),
+    }
 }
 
 fn json(list: &[u8]) -> Result<(), Failure> {

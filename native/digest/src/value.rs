@@ -147,7 +147,6 @@ const NIBBLES: [u8; 256] = {
     let mut value = 0_u8;
     #[expect(
         clippy::indexing_slicing,
-        clippy::arithmetic_side_effects,
         clippy::as_conversions,
         reason = "evaluated by the compiler"
     )]

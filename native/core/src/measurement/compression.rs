@@ -6,9 +6,9 @@
 //!
 //! Several members, streams or frames in a row are one list, as the tools that write them have it.
 
-use std::cell::Cell;
 use std::io::{self, BufReader, Read};
-use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::error::ListError;
 use super::limits::Limits;
@@ -54,10 +54,10 @@ impl Compression {
 
 /// A source, unpacked if it is compressed.
 pub(super) struct Unpacked<'r> {
-    source: Box<dyn Read + 'r>,
+    source: Box<dyn Read + Send + 'r>,
     compression: Option<Compression>,
     /// Bytes taken from the source.
-    packed: Rc<Cell<u64>>,
+    packed: Arc<AtomicU64>,
     /// Bytes given.
     unpacked: u64,
     max_unpacked_bytes: u64,
@@ -65,17 +65,17 @@ pub(super) struct Unpacked<'r> {
 }
 
 impl<'r> Unpacked<'r> {
-    pub(super) fn new(mut source: Box<dyn Read + 'r>, limits: &Limits) -> Result<Self, ListError> {
+    pub(super) fn new(mut source: Box<dyn Read + Send + 'r>, limits: &Limits) -> Result<Self, ListError> {
         let mut head = [0; MAGIC_BYTES];
         let len = read_full(&mut source, &mut head).map_err(ListError::Io)?;
         let head = head.get(..len).unwrap_or_default().to_vec();
         let compression = Compression::detect(&head);
-        let packed = Rc::new(Cell::new(0));
+        let packed = Arc::new(AtomicU64::new(0));
         let metered = Metered {
             source: io::Cursor::new(head).chain(source),
-            count: Rc::clone(&packed),
+            count: Arc::clone(&packed),
         };
-        let source: Box<dyn Read + 'r> = match compression {
+        let source: Box<dyn Read + Send + 'r> = match compression {
             None => Box::new(metered),
             Some(Compression::Gzip) => Box::new(flate2::read::MultiGzDecoder::new(metered)),
             Some(Compression::Xz) => {
@@ -121,7 +121,7 @@ impl<'r> Unpacked<'r> {
             self.unpacked = self
                 .unpacked
                 .saturating_add(u64::try_from(len).unwrap_or(u64::MAX));
-            let packed = self.packed.get();
+            let packed = self.packed.load(Ordering::Relaxed);
             let allowed = Limits::RATIO_GRACE_BYTES.max(packed.saturating_mul(self.max_ratio));
             if self.unpacked > self.max_unpacked_bytes.min(allowed) {
                 return Err(ListError::UnpackedTooLarge {
@@ -173,14 +173,14 @@ fn read_full(source: &mut dyn Read, buffer: &mut [u8]) -> io::Result<usize> {
 /// Counts the bytes that are read.
 struct Metered<R> {
     source: R,
-    count: Rc<Cell<u64>>,
+    count: Arc<AtomicU64>,
 }
 
 impl<R: Read> Read for Metered<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let len = self.source.read(buffer)?;
         let added = u64::try_from(len).unwrap_or(u64::MAX);
-        self.count.set(self.count.get().saturating_add(added));
+        self.count.fetch_add(added, Ordering::Relaxed);
         Ok(len)
     }
 }

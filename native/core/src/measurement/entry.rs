@@ -1,6 +1,6 @@
 //! An entry, borrowed from the reader until the next one is asked for.
 
-use ima_assay_digest::{Algorithm, Digest, hash};
+use ima_assay_digest::{Algorithm, Digest, ShortHasher};
 
 use super::fault::{At, Fault, Problem};
 use super::field::{Field, FileDigest, Value};
@@ -191,7 +191,7 @@ impl<'a> Entry<'a> {
         self.known
             .filter(|known| known.algorithm() == algorithm)
             .copied()
-            .or_else(|| self.data.map(|data| hash(algorithm, data)))
+            .or_else(|| self.data.map(|data| ShortHasher::new(algorithm).hash(data)))
     }
 
     /// Recomputes the template hash. [`super::Replay::extend`] says the same at less cost.

@@ -71,6 +71,21 @@ impl Reader<'_> {
         }
     }
 
+    /// Looks at lines that are in memory already for one that shows the byte order: an entry before it would
+    /// else be put together in the wrong one if nothing shows its own.
+    pub(super) fn foresee_ascii(&mut self) {
+        let Self { window, work, .. } = self;
+        for line in window.bytes().split(|&byte| byte == b'\n') {
+            let line = line.strip_suffix(b"\r").unwrap_or(line);
+            if let Ok((_, Ok(columns_at))) = work.read_head(line) {
+                work.prove(line, columns_at);
+            }
+            if work.identity.is_proven() {
+                break;
+            }
+        }
+    }
+
     fn count_line(&mut self) -> Result<At, ListError> {
         self.count(Some(self.ascii.lines.saturating_add(1)))
     }

@@ -17,7 +17,7 @@ use super::template::Template;
 use super::window::Window;
 
 /// Where a list, or a part of one, is read from.
-pub type Source<'r> = Box<dyn Read + 'r>;
+pub type Source<'r> = Box<dyn Read + Send + 'r>;
 
 /// Reads a measurement list.
 ///
@@ -109,7 +109,7 @@ impl<'r> Reader<'r> {
     ///
     /// # Errors
     /// [`ListError`], if it cannot be a list.
-    pub fn new(source: impl Read + 'r, limits: Limits) -> Result<Self, ListError> {
+    pub fn new(source: impl Read + Send + 'r, limits: Limits) -> Result<Self, ListError> {
         Self::of_segments(vec![Box::new(source)], limits)
     }
 
@@ -221,6 +221,7 @@ impl<'r> Reader<'r> {
                 self.window.take(skip);
                 (self.state, self.encoding) = (State::Ascii, Encoding::Ascii);
                 self.ascii = AsciiForm::default();
+                self.foresee_ascii();
             }
             Detected::Binary { layout, kexec } => {
                 self.work.identity.assume(layout.order, layout.hash_bytes);

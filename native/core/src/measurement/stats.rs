@@ -1,5 +1,6 @@
 //! What a list is made of, in numbers.
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 
 use super::entry::Item;
@@ -50,10 +51,10 @@ impl<K> Default for Counts<K> {
 }
 
 impl<K: Ord> Counts<K> {
-    fn add<Q: Ord + ?Sized>(&mut self, name: &Q)
+    fn add<Q>(&mut self, name: &Q)
     where
-        K: std::borrow::Borrow<Q>,
-        Q: ToOwned<Owned = K>,
+        K: Borrow<Q>,
+        Q: Ord + ToOwned<Owned = K> + ?Sized,
     {
         let is_full = self.counts.len() >= MAX_NAMES;
         let count = match self.counts.get_mut(name) {

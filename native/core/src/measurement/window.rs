@@ -74,7 +74,9 @@ impl<'r> Window<'r> {
         }
         // The buffer grows with what is there, never with what an entry claims.
         let room = self.end.saturating_add(READ_BYTES);
-        if self.buffer.len() < room {
+        if self.buffer.is_empty() {
+            self.buffer = vec![0; room];
+        } else if self.buffer.len() < room {
             self.buffer.resize(room, 0);
         }
         let room = self.buffer.get_mut(self.end..).unwrap_or_default();

@@ -1,6 +1,14 @@
 //! Tests of reading and printing whole lists.
 
 mod corpus;
+mod event_logs;
+mod faults;
+mod joins;
+mod lines;
+mod made;
+mod properties;
+mod replays;
+mod truncation;
 mod vectors;
 
 use std::fs;
@@ -120,4 +128,11 @@ fn print(list: &[u8], form: Form, bank: Option<ima_assay_digest::Algorithm>) -> 
         }
     }
     Ok(out)
+}
+
+#[test]
+fn a_reader_can_be_handed_to_another_thread() {
+    fn takes(_: impl Send) {}
+    takes(Reader::new(&b""[..], Limits::default()).unwrap());
+    takes(Replay::new(ReplayOptions::default()).unwrap());
 }

@@ -1,6 +1,7 @@
 //! Lists that others made, with what a right reader finds in them.
 
 mod entries;
+mod malformed;
 mod replays;
 
 use serde_json::Value;

@@ -270,3 +270,31 @@ fn a_boot_that_was_never_extended_matches_before_the_first_entry() {
         assert_eq!(outcome.uncovered_entries(), u64::try_from(checks.len()).unwrap());
     }
 }
+
+#[test]
+fn the_first_entry_follows_from_the_pcrs_of_the_boot() {
+    for list in lists() {
+        let expected = &list.case["expect"]["bootAggregate"];
+        if expected.is_null() {
+            continue;
+        }
+        let candidates = boot_aggregates(&pcrs(&expected["fromPcrs"]));
+        let mut reader = Reader::new(&list.bytes[..], Limits::default()).unwrap();
+        let Some(Item::Entry(entry)) = reader.next().unwrap() else {
+            panic!("{}", list.name)
+        };
+        assert!(entry.is_named_boot_aggregate());
+        let digest = entry.file_digest().unwrap();
+        let found = candidates.iter().find(|candidate| candidate.is(&digest)).unwrap();
+        assert_eq!(
+            found.digest.algorithm().name(),
+            expected["algorithm"],
+            "{}",
+            list.name
+        );
+        assert_eq!(
+            found.last_pcr,
+            if expected["algorithm"] == "sha1" { 7 } else { 9 }
+        );
+    }
+}
