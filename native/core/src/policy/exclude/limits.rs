@@ -10,7 +10,7 @@ pub struct ExcludeLimits {
     /// Size of one pattern with its counted repeats written out: 1 for a character, 8 and 4 for each run of
     /// characters of a set with others than ASCII (`\w` has 734). Default 200 000.
     pub max_size: u64,
-    /// Size of all patterns together. Default 2 000 000.
+    /// Size of all patterns together. Default 1 000 000, which takes less than 100 MiB.
     pub max_total_size: u64,
     /// Steps for one name and one pattern that needs backtracking: an upper bound on the time that a name and a
     /// pattern made for each other can take. Default 250 000, a few milliseconds.
@@ -25,7 +25,7 @@ impl Default for ExcludeLimits {
             max_pattern_bytes: 16 << 10,
             max_depth: 100,
             max_size: 200_000,
-            max_total_size: 2_000_000,
+            max_total_size: 1_000_000,
             max_steps: 250_000,
             cache_bytes: 4 << 20,
         }

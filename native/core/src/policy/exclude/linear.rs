@@ -14,6 +14,16 @@ pub(super) struct Linear {
     pub(super) needs_ascii: bool,
 }
 
+impl Linear {
+    /// Matches every name.
+    pub(super) fn anything() -> Self {
+        Self {
+            hir: Hir::empty(),
+            needs_ascii: false,
+        }
+    }
+}
+
 /// The pattern for an automaton over UTF-8; none if it needs backtracking.
 pub(super) fn linear(part: &Part) -> Option<Linear> {
     let mut needs_ascii = false;

@@ -4,6 +4,7 @@
 //! fit the start of a name, and need not reach its end. What cannot have that meaning here is refused, never
 //! read in another way.
 
+mod automaton;
 mod charset;
 mod error;
 mod keylime;

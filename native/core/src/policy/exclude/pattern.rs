@@ -1,9 +1,9 @@
 //! One exclude pattern, ready to be matched.
 
-use super::linear::linear;
+use super::linear::{Linear, linear};
 use super::machine::{self, Buffers, Undecided};
 use super::meaning::{Part, meaning};
-use super::prefix::{beginning, is_open_ended, literal_prefix, size, without_tail};
+use super::prefix::{beginning, is_open_ended, literal_prefix, looser, size, without_tail};
 use super::program::{Program, program};
 use super::syntax::{Flags, Node, Parsed, parse};
 use super::{ExcludeLimits, ExcludePattern, PatternError};
@@ -18,6 +18,8 @@ pub(super) struct Compiled {
     pub(super) size: u64,
     /// Where it has a dot between two characters, which is likely to be meant as a dot.
     pub(super) dots: Vec<usize>,
+    /// Whether no automaton can have it.
+    pub(super) backtracks: bool,
     program: Program,
 }
 
@@ -41,7 +43,7 @@ pub(super) struct Understood {
 }
 
 impl Compiled {
-    pub(super) fn new(source: ExcludePattern, understood: &Understood) -> Self {
+    pub(super) fn new(source: ExcludePattern, understood: &Understood, backtracks: bool) -> Self {
         let Understood { part, groups, dots } = understood;
         let mut prefix = String::new();
         literal_prefix(part, &mut prefix);
@@ -56,6 +58,7 @@ impl Compiled {
             prefix,
             size: size(part),
             dots: dots.clone(),
+            backtracks,
             program: program(part, *groups),
         }
     }
@@ -134,7 +137,14 @@ fn dots_in_words(node: &Node, dots: &mut Vec<usize>) {
     }
 }
 
-/// The pattern for the automaton, if it can have it.
-pub(super) fn automatic(understood: &Understood) -> Option<super::linear::Linear> {
-    linear(&understood.part)
+impl Understood {
+    /// The pattern for an automaton; none if it needs backtracking.
+    pub(super) fn linear(&self) -> Option<Linear> {
+        linear(&self.part)
+    }
+
+    /// For an automaton that tells which names need not be tried.
+    pub(super) fn looser(&self) -> Linear {
+        linear(&without_tail(looser(&self.part))).unwrap_or_else(Linear::anything)
+    }
 }

@@ -1,5 +1,8 @@
 //! What can be said of a pattern because only the start of a name has to fit.
 
+use std::sync::Arc;
+
+use super::charset::CharSet;
 use super::meaning::{Part, Place};
 
 /// The part without what it may as well leave out at its end: `/tmp/.*` matches the same names as `/tmp/`.
@@ -85,6 +88,36 @@ pub(super) fn is_open_ended(part: &Part) -> bool {
         Part::Sequence(parts) | Part::Alternation(parts) => parts.iter().all(is_open_ended),
         Part::Repeat { part, .. } | Part::Capture(_, part) => is_open_ended(part),
         _ => false,
+    }
+}
+
+/// A pattern that matches all that this one matches, and more, and needs no backtracking.
+pub(super) fn looser(part: &Part) -> Part {
+    let all = |parts: &[Part]| parts.iter().map(looser).collect();
+    match part {
+        Part::Sequence(parts) => Part::Sequence(all(parts)),
+        Part::Alternation(parts) => Part::Alternation(all(parts)),
+        Part::Repeat {
+            part,
+            min,
+            max,
+            is_lazy,
+        } => Part::Repeat {
+            part: Box::new(looser(part)),
+            min: *min,
+            max: *max,
+            is_lazy: *is_lazy,
+        },
+        Part::Capture(_, part) | Part::Atomic(part) => looser(part),
+        Part::Look { .. } | Part::Place(Place::Boundary { .. } | Place::FinalLineEnd) => Part::EMPTY,
+        Part::BackReference(..) => Part::Repeat {
+            part: Box::new(Part::Set(Arc::new(CharSet::default().negated()))),
+            min: 0,
+            max: None,
+            is_lazy: false,
+        },
+        Part::Conditional { yes, no, .. } => Part::Alternation(vec![looser(yes), looser(no)]),
+        Part::One(_) | Part::Set(_) | Part::Place(_) => part.clone(),
     }
 }
 

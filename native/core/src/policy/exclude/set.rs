@@ -2,20 +2,18 @@
 
 use std::panic::{RefUnwindSafe, UnwindSafe};
 
-use regex_automata::hybrid::dfa::{Cache, DFA};
-use regex_automata::nfa::thompson::{self, WhichCaptures};
 use regex_automata::util::pool::Pool;
-use regex_automata::{Anchored, Input, MatchKind};
 
-use super::linear::Linear;
+use super::automaton::{Automaton, Cache, NoAnswer};
 use super::machine::{Buffers, Undecided};
-use super::pattern::{Compiled, Understood, automatic, read, understand};
+use super::pattern::{Compiled, Understood, read, understand};
 use super::{ExcludeError, ExcludeLimits, ExcludePattern, PatternError};
 
 /// Exclude patterns, each with the meaning of Python's `re.match` (Python 3.11, `str`): it fits the start of a name.
 ///
 /// All patterns that are regular in the strict sense are one automaton, which reads a name once and no further
-/// than it has to. The others are tried one by one, with a limit of steps.
+/// than it has to. The others are tried one by one, with a limit of steps, once a second automaton finds that they
+/// may match.
 ///
 /// Names are bytes. Where they are not UTF-8, a byte is a character of its own that `.`, `\W`, `\D`, `\S` and
 /// negated sets match and nothing else does: as Python has it for names decoded with `surrogateescape`.
@@ -24,26 +22,26 @@ use super::{ExcludeError, ExcludeLimits, ExcludePattern, PatternError};
 #[derive(Debug)]
 pub struct ExcludeSet {
     patterns: Vec<Compiled>,
-    automaton: Option<Automaton>,
-    /// Patterns that the automaton does not have, in order.
-    others: Vec<usize>,
+    automata: Automata,
     limits: ExcludeLimits,
     scratch: Pool<Scratch, MakeScratch>,
 }
 
-type MakeScratch = Box<dyn Fn() -> Scratch + Send + Sync + UnwindSafe + RefUnwindSafe>;
-
-#[derive(Debug)]
-struct Automaton {
-    dfa: DFA,
-    /// Index of each of its patterns in the set.
-    indices: Vec<usize>,
+#[derive(Debug, Clone, Default)]
+struct Automata {
+    /// Patterns that need no backtracking.
+    exact: Option<Automaton>,
+    /// The others, each in a form that matches more than it does.
+    looser: Option<Automaton>,
 }
+
+type MakeScratch = Box<dyn Fn() -> Scratch + Send + Sync + UnwindSafe + RefUnwindSafe>;
 
 /// What a thread needs for matching.
 #[derive(Debug)]
 struct Scratch {
-    cache: Option<Cache>,
+    exact: Cache,
+    looser: Cache,
     text: Vec<u32>,
     buffers: Buffers,
 }
@@ -76,11 +74,12 @@ impl ExcludeSet {
         limits: &ExcludeLimits,
     ) -> Result<Self, ExcludeError> {
         let mut compiled = Vec::with_capacity(patterns.len());
-        let mut linear = Vec::new();
-        let mut others = Vec::new();
+        let mut exact = Vec::new();
+        let mut looser = Vec::new();
         let mut total: u64 = 0;
         for (index, (source, understood)) in patterns.into_iter().enumerate() {
-            let pattern = Compiled::new(source, &understood);
+            let linear = understood.linear();
+            let pattern = Compiled::new(source, &understood, linear.is_none());
             total = total.saturating_add(pattern.size);
             if total > limits.max_total_size {
                 return Err(ExcludeError::TooLargeTogether {
@@ -88,28 +87,24 @@ impl ExcludeSet {
                     max: limits.max_total_size,
                 });
             }
-            match automatic(&understood) {
-                Some(pattern) => linear.push((index, pattern)),
-                None => others.push(index),
+            match linear {
+                Some(linear) => exact.push((index, linear)),
+                None => looser.push((index, understood.looser())),
             }
             compiled.push(pattern);
         }
-        let automaton = match Automaton::new(linear, limits) {
-            Ok(automaton) => automaton,
-            // What the automaton cannot have is left to the other engine, which is slower and finds the same.
-            Err(_) => {
-                others = (0..compiled.len()).collect();
-                None
-            }
+        let automata = Automata {
+            exact: Automaton::new(exact, limits),
+            looser: Automaton::new(looser, limits),
         };
-        let dfa = automaton.as_ref().map(|automaton| automaton.dfa.clone());
+        let for_scratch = automata.clone();
         Ok(Self {
             patterns: compiled,
-            automaton,
-            others,
+            automata,
             limits: limits.clone(),
             scratch: Pool::new(Box::new(move || Scratch {
-                cache: dfa.as_ref().map(DFA::create_cache),
+                exact: Cache::new(for_scratch.exact.as_ref()),
+                looser: Cache::new(for_scratch.looser.as_ref()),
                 text: Vec::new(),
                 buffers: Buffers::default(),
             })),
@@ -142,22 +137,34 @@ impl ExcludeSet {
         if self.patterns.is_empty() {
             return Ok(None);
         }
-        let scratch = &mut *self.scratch.get();
-        // The automaton knows neither bytes that are not UTF-8 nor what Python says of the empty name.
-        let is_text = !name.is_empty() && (name.is_ascii() || std::str::from_utf8(name).is_ok());
-        let found = match (&self.automaton, &mut scratch.cache) {
-            (Some(automaton), Some(cache)) if is_text => automaton.find(cache, name),
-            _ => Err(NoAnswer),
-        };
-        let Scratch { text, buffers, .. } = scratch;
-        match found {
-            Ok(found) if self.others.is_empty() => Ok(found),
-            Ok(found) => {
-                let before = |&&other: &&usize| found.is_none_or(|found| other < found);
-                let others = self.others.iter().copied().take_while(|other| before(&other));
+        let Scratch {
+            exact,
+            looser,
+            text,
+            buffers,
+        } = &mut *self.scratch.get();
+        // Automata know neither bytes that are not UTF-8 nor what Python says of the empty name.
+        if name.is_empty() || (!name.is_ascii() && std::str::from_utf8(name).is_err()) {
+            return self.first_match(0..self.patterns.len(), name, text, buffers);
+        }
+        match (
+            Automaton::find(self.automata.exact.as_ref(), exact, name),
+            Automaton::find(self.automata.looser.as_ref(), looser, name),
+        ) {
+            (Ok(found), Ok(None)) => Ok(found),
+            (Ok(found), Ok(Some(candidate))) => {
+                let end = found.unwrap_or(self.patterns.len());
+                let may_match = |index: &usize| {
+                    self.patterns
+                        .get(*index)
+                        .is_some_and(|pattern| pattern.backtracks)
+                };
+                let others = (candidate..end).filter(may_match);
                 Ok(self.first_match(others, name, text, buffers)?.or(found))
             }
-            Err(NoAnswer) => self.first_match(0..self.patterns.len(), name, text, buffers),
+            (Err(NoAnswer), _) | (_, Err(NoAnswer)) => {
+                self.first_match(0..self.patterns.len(), name, text, buffers)
+            }
         }
     }
 
@@ -213,50 +220,6 @@ impl ExcludePattern {
             pattern: self.text,
             error,
         }
-    }
-}
-
-/// The automaton met a byte that it cannot judge.
-struct NoAnswer;
-
-impl Automaton {
-    fn new(
-        patterns: Vec<(usize, Linear)>,
-        limits: &ExcludeLimits,
-    ) -> Result<Option<Self>, Box<dyn std::error::Error>> {
-        if patterns.is_empty() {
-            return Ok(None);
-        }
-        let needs_ascii = patterns.iter().any(|(_, pattern)| pattern.needs_ascii);
-        let (indices, hirs): (Vec<_>, Vec<_>) = patterns
-            .into_iter()
-            .map(|(index, pattern)| (index, pattern.hir))
-            .unzip();
-        let nfa = thompson::Compiler::new()
-            .configure(
-                thompson::Config::new()
-                    .utf8(false)
-                    .which_captures(WhichCaptures::None),
-            )
-            .build_many_from_hir(&hirs)?;
-        let mut config = DFA::config()
-            // Of patterns that start together the one that comes first in the set wins.
-            .match_kind(MatchKind::LeftmostFirst)
-            .cache_capacity(limits.cache_bytes)
-            .skip_cache_capacity_check(true);
-        if needs_ascii {
-            for byte in 0x80..=0xff {
-                config = config.quit(byte, true);
-            }
-        }
-        let dfa = DFA::builder().configure(config).build_from_nfa(nfa)?;
-        Ok(Some(Self { dfa, indices }))
-    }
-
-    fn find(&self, cache: &mut Cache, name: &[u8]) -> Result<Option<usize>, NoAnswer> {
-        let input = Input::new(name).anchored(Anchored::Yes);
-        let found = self.dfa.try_search_fwd(cache, &input).map_err(|_| NoAnswer)?;
-        Ok(found.and_then(|found| self.indices.get(found.pattern().as_usize()).copied()))
     }
 }
 

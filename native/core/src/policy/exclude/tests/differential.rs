@@ -179,22 +179,22 @@ fn compare(pattern: &str, names: &[Vec<u8>], verdict: &Verdict, tally: &mut Tall
         (Ok(set), Verdict::Compiled(matches)) => {
             for (name, expected) in names.iter().zip(matches) {
                 let Some(expected) = expected else { continue };
-                let both = (set.find(name).map(|found| found.is_some()), set.is_match(0, name));
-                match both {
-                    (Ok(automatic), Ok(tried)) if automatic == *expected && tried == *expected => {
-                        let count = if *expected {
-                            &mut tally.matched
-                        } else {
-                            &mut tally.unmatched
-                        };
-                        *count += 1;
-                    }
-                    (Err(ExcludeError::Undecided { .. }), _) => tally.undecided += 1,
-                    _ => wrong.push(format!(
+                let both = [set.find(name).map(|found| found.is_some()), set.is_match(0, name)];
+                if both.iter().any(Result::is_err) {
+                    tally.undecided += 1;
+                }
+                if both.iter().flatten().any(|found| found != expected) {
+                    wrong.push(format!(
                         "{pattern:?} on {:?}: {both:?}, Python: {expected}",
                         String::from_utf8_lossy(name)
-                    )),
+                    ));
                 }
+                let count = if *expected {
+                    &mut tally.matched
+                } else {
+                    &mut tally.unmatched
+                };
+                *count += 1;
             }
         }
         _ => wrong.push(format!("{pattern:?}: {:?}, Python: {verdict:?}", set.map(drop))),
