@@ -14,3 +14,6 @@ pub mod error;
 pub mod image;
 pub mod path;
 pub mod policy;
+pub mod public_key;
+#[cfg(test)]
+mod testing;
