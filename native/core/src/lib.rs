@@ -13,7 +13,10 @@ pub mod allowlist;
 pub mod error;
 pub mod image;
 pub mod path;
+pub mod pcr;
 pub mod policy;
 pub mod public_key;
+pub mod quote;
 #[cfg(test)]
 mod testing;
+pub mod tpm;
