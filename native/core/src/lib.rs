@@ -17,6 +17,7 @@ pub mod pcr;
 pub mod policy;
 pub mod public_key;
 pub mod quote;
+pub mod signature;
 #[cfg(test)]
 mod testing;
 pub mod tpm;
