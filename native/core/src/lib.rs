@@ -15,4 +15,11 @@ pub mod image;
 pub mod input;
 pub mod measurement;
 pub mod path;
+pub mod pcr;
 pub mod policy;
+pub mod public_key;
+pub mod quote;
+pub mod signature;
+#[cfg(test)]
+mod testing;
+pub mod tpm;
