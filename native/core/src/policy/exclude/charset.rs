@@ -58,6 +58,13 @@ impl CharSet {
                     more.extend(pair);
                 }
             }
+        } else if self.runs.iter().all(|[first, last]| first == last) {
+            // Most sets are a few characters, and there are 1 400 families.
+            let twins = self
+                .runs
+                .iter()
+                .flat_map(|&[code, _]| unicode::same_but_case(code));
+            more.extend(twins);
         } else {
             for family in unicode::case_families() {
                 if family.iter().any(|&code| self.contains(code)) {

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 
 use super::pattern::{read, understand};
+use super::set::Total;
 use super::syntax::{Fault, Flags, Node, parse};
 use super::{ExcludeError, ExcludeLimits, ExcludePattern, ExcludeSet, PatternError};
 
@@ -81,7 +82,7 @@ impl KeylimeExcludes {
         limits: &ExcludeLimits,
     ) -> Result<Result<ExcludeSet, ListIgnored>, ExcludeError> {
         if patterns.is_empty() {
-            return ExcludeSet::of(Vec::new(), limits).map(Ok);
+            return Ok(Ok(ExcludeSet::of(Vec::new(), limits)));
         }
         let texts: Vec<&str> = patterns.iter().map(|pattern| pattern.text.as_str()).collect();
         let joined = format!("({})", texts.join(")|("));
@@ -103,17 +104,21 @@ impl KeylimeExcludes {
         };
         let is_one_each = branches.len() == patterns.len();
         let mut understood = Vec::with_capacity(branches.len());
+        let mut total = Total::default();
         for (index, branch) in branches.iter().enumerate() {
             let source = match patterns.get(index).filter(|_| is_one_each) {
                 Some(pattern) => pattern.clone(),
                 None => ExcludePattern::from(joined.as_str()),
             };
-            match understand(branch, Flags::default(), parsed.groups, limits) {
-                Ok(meaning) => understood.push((source, meaning)),
+            match understand(branch, Flags::default(), limits) {
+                Ok(meaning) => {
+                    total.add(&meaning, limits)?;
+                    understood.push((source, meaning));
+                }
                 Err(error) => return Err(source.error(index, error)),
             }
         }
-        ExcludeSet::of(understood, limits).map(Ok)
+        Ok(Ok(ExcludeSet::of(understood, limits)))
     }
 
     /// Why the verifier ignores the list, if it does. Nothing is excluded then.

@@ -19,6 +19,12 @@ pub struct ExcludeLimits {
     pub cache_bytes: usize,
 }
 
+impl ExcludeLimits {
+    /// So many times [`ExcludeLimits::max_steps`] are allowed where no names and patterns can be made for each
+    /// other: for patterns that need no backtracking, on names that are not UTF-8.
+    pub const STEADY_FACTOR: u64 = 40;
+}
+
 impl Default for ExcludeLimits {
     fn default() -> Self {
         Self {

@@ -15,7 +15,6 @@ pub(super) struct Compiled {
     /// Every name that matches starts with this.
     pub(super) prefix: String,
     pub(super) traits: Traits,
-    pub(super) size: u64,
     /// Where it has a dot between two characters, which is likely to be meant as a dot.
     pub(super) dots: Vec<usize>,
     /// Whether no automaton can have it.
@@ -36,15 +35,14 @@ pub(super) struct Traits {
 
 /// A pattern, and what it says.
 pub(super) struct Understood {
-    pub(super) part: Part,
-    /// Its groups have numbers up to this.
-    groups: u32,
+    part: Part,
+    pub(super) size: u64,
     dots: Vec<usize>,
 }
 
 impl Compiled {
     pub(super) fn new(source: ExcludePattern, understood: &Understood, backtracks: bool) -> Self {
-        let Understood { part, groups, dots } = understood;
+        let Understood { part, dots, .. } = understood;
         let mut prefix = String::new();
         literal_prefix(part, &mut prefix);
         let start = beginning(part, u32::from('/'));
@@ -56,10 +54,9 @@ impl Compiled {
                 can_match_path: start.can_be || start.can_be_empty,
             },
             prefix,
-            size: size(part),
             dots: dots.clone(),
             backtracks,
-            program: program(part, *groups),
+            program: program(part),
         }
     }
 
@@ -74,8 +71,13 @@ impl Compiled {
         if !name.starts_with(self.prefix.as_bytes()) {
             return Ok(false);
         }
-        let is_bounded = !self.program.has_memory && !self.program.has_nested;
-        let max_steps = if is_bounded { u64::MAX } else { limits.max_steps };
+        // Without memory time grows with the product of both lengths alone.
+        let is_steady = !self.program.has_memory && !self.program.has_nested;
+        let max_steps = if is_steady {
+            limits.max_steps.saturating_mul(ExcludeLimits::STEADY_FACTOR)
+        } else {
+            limits.max_steps
+        };
         machine::run(&self.program, text, max_steps, buffers)
     }
 }
@@ -95,7 +97,6 @@ pub(super) fn read(text: &str, limits: &ExcludeLimits) -> Result<Parsed, Pattern
 pub(super) fn understand(
     node: &Node,
     flags: Flags,
-    groups: u32,
     limits: &ExcludeLimits,
 ) -> Result<Understood, PatternError> {
     let part = without_tail(meaning(node, flags, true)?);
@@ -108,7 +109,7 @@ pub(super) fn understand(
     }
     let mut dots = Vec::new();
     dots_in_words(node, &mut dots);
-    Ok(Understood { part, groups, dots })
+    Ok(Understood { part, size, dots })
 }
 
 /// Where a dot stands between two characters.

@@ -1,5 +1,6 @@
 //! Patterns as instructions for the backtracking engine.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::charset::CharSet;
@@ -56,7 +57,7 @@ pub(super) enum Step {
 pub(super) struct Program {
     pub(super) steps: Vec<Step>,
     pub(super) splits: usize,
-    /// Places to remember: two for each group, then one for each repeat that can take nothing.
+    /// Places to remember: two for each group that something refers to, then one for each repeat that can take nothing.
     pub(super) slots: usize,
     /// Whether what was matched earlier can matter later. If not, one try at each split and place is enough.
     pub(super) has_memory: bool,
@@ -64,36 +65,44 @@ pub(super) struct Program {
     pub(super) has_nested: bool,
 }
 
-/// The program of a pattern, in which groups have numbers up to `groups`.
-pub(super) fn program(part: &Part, groups: u32) -> Program {
-    let has_memory = refers(part);
-    let groups = if has_memory {
-        usize::try_from(groups).unwrap_or(usize::MAX).saturating_add(1)
-    } else {
-        0
-    };
+/// The program of a pattern.
+pub(super) fn program(part: &Part) -> Program {
+    let mut groups = BTreeSet::new();
+    groups_in_use(part, &mut groups);
+    let groups: Vec<u32> = groups.into_iter().collect();
     let mut writer = Writer {
         program: Program {
             steps: Vec::new(),
             splits: 0,
-            slots: groups.saturating_mul(2),
-            has_memory,
+            slots: groups.len().saturating_mul(2),
+            has_memory: !groups.is_empty(),
             has_nested: false,
         },
+        groups,
     };
     writer.part(part);
     writer.push(Step::Accept);
     writer.program
 }
 
-fn refers(part: &Part) -> bool {
+/// The groups that something refers to. Only these are remembered.
+fn groups_in_use(part: &Part, groups: &mut BTreeSet<u32>) {
     match part {
-        Part::BackReference(..) | Part::Conditional { .. } => true,
-        Part::Sequence(parts) | Part::Alternation(parts) => parts.iter().any(refers),
-        Part::Repeat { part, .. } | Part::Capture(_, part) | Part::Look { part, .. } | Part::Atomic(part) => {
-            refers(part)
+        Part::BackReference(group, _) => {
+            groups.insert(*group);
         }
-        Part::One(_) | Part::Set(_) | Part::Place(_) => false,
+        Part::Conditional { group, yes, no } => {
+            groups.insert(*group);
+            groups_in_use(yes, groups);
+            groups_in_use(no, groups);
+        }
+        Part::Sequence(parts) | Part::Alternation(parts) => {
+            parts.iter().for_each(|part| groups_in_use(part, groups));
+        }
+        Part::Repeat { part, .. } | Part::Capture(_, part) | Part::Look { part, .. } | Part::Atomic(part) => {
+            groups_in_use(part, groups);
+        }
+        Part::One(_) | Part::Set(_) | Part::Place(_) => {}
     }
 }
 
@@ -112,6 +121,8 @@ fn can_be_empty(part: &Part) -> bool {
 
 struct Writer {
     program: Program,
+    /// Numbers of the groups that are remembered, in order.
+    groups: Vec<u32>,
 }
 
 impl Writer {
@@ -123,6 +134,11 @@ impl Writer {
         let at = self.next();
         self.program.steps.push(step);
         at
+    }
+
+    /// Which of the groups that are remembered it is.
+    fn group(&self, number: u32) -> Option<usize> {
+        self.groups.binary_search(&number).ok()
     }
 
     /// A split whose two ways are not known yet.
@@ -179,18 +195,16 @@ impl Writer {
                 max,
                 is_lazy,
             } => self.repeat(part, *min, *max, *is_lazy),
-            Part::Capture(number, part) => {
-                let slot = usize::try_from(*number).unwrap_or(usize::MAX).saturating_mul(2);
-                if self.program.has_memory {
+            Part::Capture(number, part) => match self.group(*number) {
+                Some(group) => {
+                    let slot = group.saturating_mul(2);
+                    self.push(Step::Save { slot });
+                    self.part(part);
+                    let slot = slot.saturating_add(1);
                     self.push(Step::Save { slot });
                 }
-                self.part(part);
-                if self.program.has_memory {
-                    self.push(Step::Save {
-                        slot: slot.saturating_add(1),
-                    });
-                }
-            }
+                None => self.part(part),
+            },
             Part::Look {
                 behind,
                 is_negated,
@@ -205,11 +219,11 @@ impl Writer {
             }
             Part::Atomic(part) => self.nested(Step::Atomic { to: 0 }, part),
             Part::BackReference(group, case) => {
-                let group = usize::try_from(*group).unwrap_or(usize::MAX);
+                let group = self.group(*group).unwrap_or(usize::MAX);
                 self.push(Step::BackReference { group, case: *case });
             }
             Part::Conditional { group, yes, no } => {
-                let group = usize::try_from(*group).unwrap_or(usize::MAX);
+                let group = self.group(*group).unwrap_or(usize::MAX);
                 let condition = self.push(Step::Condition { group, or_to: 0 });
                 self.part(yes);
                 let end = self.push(Step::Jump { to: 0 });

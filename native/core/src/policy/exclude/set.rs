@@ -15,8 +15,8 @@ use super::{ExcludeError, ExcludeLimits, ExcludePattern, PatternError};
 /// than it has to. The others are tried one by one, with a limit of steps, once a second automaton finds that they
 /// may match.
 ///
-/// Names are bytes. Where they are not UTF-8, a byte is a character of its own that `.`, `\W`, `\D`, `\S` and
-/// negated sets match and nothing else does: as Python has it for names decoded with `surrogateescape`.
+/// Names are bytes. A byte that is not UTF-8 is a character of its own, from U+DC80 on, as Python has it for names
+/// decoded with `surrogateescape`: `.`, `\W`, `\D`, `\S` and negated sets match it, and hardly anything else does.
 ///
 /// A set can be used by several threads at once.
 #[derive(Debug)]
@@ -54,39 +54,35 @@ impl ExcludeSet {
     pub fn new(patterns: Vec<ExcludePattern>, limits: &ExcludeLimits) -> Result<Self, Vec<ExcludeError>> {
         let mut understood = Vec::with_capacity(patterns.len());
         let mut errors = Vec::new();
+        let mut total = Total::default();
         for (index, pattern) in patterns.into_iter().enumerate() {
             match read(&pattern.text, limits)
-                .and_then(|parsed| understand(&parsed.node, parsed.flags, parsed.groups, limits))
+                .and_then(|parsed| understand(&parsed.node, parsed.flags, limits))
             {
-                Ok(meaning) => understood.push((pattern, meaning)),
+                Ok(meaning) => {
+                    if let Err(error) = total.add(&meaning, limits) {
+                        errors.push(error);
+                        break;
+                    }
+                    understood.push((pattern, meaning));
+                }
                 Err(error) => errors.push(pattern.error(index, error)),
             }
         }
         if !errors.is_empty() {
             return Err(errors);
         }
-        Self::of(understood, limits).map_err(|error| vec![error])
+        Ok(Self::of(understood, limits))
     }
 
-    /// A set of patterns that were read before.
-    pub(super) fn of(
-        patterns: Vec<(ExcludePattern, Understood)>,
-        limits: &ExcludeLimits,
-    ) -> Result<Self, ExcludeError> {
+    /// A set of patterns that were read before, and are not too large together.
+    pub(super) fn of(patterns: Vec<(ExcludePattern, Understood)>, limits: &ExcludeLimits) -> Self {
         let mut compiled = Vec::with_capacity(patterns.len());
         let mut exact = Vec::new();
         let mut looser = Vec::new();
-        let mut total: u64 = 0;
         for (index, (source, understood)) in patterns.into_iter().enumerate() {
             let linear = understood.linear();
             let pattern = Compiled::new(source, &understood, linear.is_none());
-            total = total.saturating_add(pattern.size);
-            if total > limits.max_total_size {
-                return Err(ExcludeError::TooLargeTogether {
-                    size: total,
-                    max: limits.max_total_size,
-                });
-            }
             match linear {
                 Some(linear) => exact.push((index, linear)),
                 None => looser.push((index, understood.looser())),
@@ -98,7 +94,7 @@ impl ExcludeSet {
             looser: Automaton::new(looser, limits),
         };
         let for_scratch = automata.clone();
-        Ok(Self {
+        Self {
             patterns: compiled,
             automata,
             limits: limits.clone(),
@@ -108,7 +104,7 @@ impl ExcludeSet {
                 text: Vec::new(),
                 buffers: Buffers::default(),
             })),
-        })
+        }
     }
 
     /// Number of patterns.
@@ -209,6 +205,23 @@ impl ExcludeSet {
 
     pub(super) fn compiled(&self) -> &[Compiled] {
         &self.patterns
+    }
+}
+
+/// The size of the patterns so far.
+#[derive(Default)]
+pub(super) struct Total(u64);
+
+impl Total {
+    pub(super) fn add(&mut self, pattern: &Understood, limits: &ExcludeLimits) -> Result<(), ExcludeError> {
+        self.0 = self.0.saturating_add(pattern.size);
+        if self.0 > limits.max_total_size {
+            return Err(ExcludeError::TooLargeTogether {
+                size: self.0,
+                max: limits.max_total_size,
+            });
+        }
+        Ok(())
     }
 }
 

@@ -276,10 +276,8 @@ impl Parser<'_> {
                 return Err(self.tokens.fault(Fault::GroupReferenceInvalid, before));
             }
             self.has_numbers = true;
-            if !self.conditions.iter().any(|&(known, _)| known == group) {
-                let position = self.tokens.position().saturating_sub(before);
-                self.conditions.push((group, position));
-            }
+            let position = self.tokens.position().saturating_sub(before);
+            self.conditions.push((group, position));
             return Ok(group);
         }
         if may_be_identifier(name) {

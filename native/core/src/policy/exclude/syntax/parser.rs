@@ -20,8 +20,6 @@ pub(in super::super) struct Parsed {
     pub(in super::super) flags: Flags,
     /// The groups that have names.
     pub(in super::super) names: BTreeMap<String, u32>,
-    /// Groups in all.
-    pub(in super::super) groups: u32,
     /// Whether it refers to a group by its number.
     pub(in super::super) has_numbers: bool,
 }
@@ -64,7 +62,6 @@ pub(in super::super) fn parse(pattern: &str, max_depth: usize) -> Result<Parsed,
             node,
             flags: parser.flags,
             names: parser.names,
-            groups: groups.saturating_sub(1),
             has_numbers: parser.has_numbers,
         }),
     }
@@ -79,7 +76,7 @@ pub(super) struct Parser<'p> {
     pub(super) groups: Vec<Option<Width>>,
     /// Inside a look-behind: the number of its first group.
     pub(super) look_behind_from: Option<u32>,
-    /// Groups that conditions ask for, and where each is asked for first.
+    /// Groups that conditions ask for, and where.
     pub(super) conditions: Vec<(u32, usize)>,
     /// A fault that Python finds only when the pattern is otherwise sound.
     pub(super) late: Option<PatternError>,

