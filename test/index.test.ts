@@ -21,7 +21,6 @@ import {
   listAlgorithms,
   parseExcludeList,
   writeAtomically,
-  writeChecksum,
 } from '../src/index.ts';
 import { freshDirectory } from './support/directory.ts';
 
@@ -48,8 +47,8 @@ describe('extractAllowlist', () => {
   test('writes a list and its checksum atomically', async () => {
     const directory = await freshDirectory();
     const { allowlist } = await extractAllowlist([sample('gzip.img')]);
-    const file = await writeAtomically(join(directory, 'list'), allowlist.serialise({ format: 'allowlist' }));
-    await writeChecksum(file);
+    const text = allowlist.serialise({ format: 'allowlist' });
+    const [file] = await writeAtomically(join(directory, 'list'), text, { checksum: true });
     expect(await readFile(join(directory, 'list.sha256'), 'utf8')).toBe(`${file.sha256}  list\n`);
     expect((await readdir(directory)).toSorted()).toEqual(['list', 'list.sha256']);
   });

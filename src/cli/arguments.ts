@@ -34,7 +34,13 @@ export function many(parsed: ParsedArguments, name: string): readonly string[] {
   const values: readonly unknown[] = Array.isArray(value) ? value : [value];
   return values.map((each) => {
     const text = fromSentinel(String(each));
-    if (text === '') throw new UsageError('ARGUMENT_INVALID', { problem: `--${name} is empty` });
+    if (text === '') throw new UsageError('ARGUMENT_INVALID', { problem: `${name} is empty` });
+    if (text.includes('\ufffd')) {
+      throw new UsageError('ARGUMENT_INVALID', {
+        problem: `${name} ${JSON.stringify(text)} is not UTF-8`,
+        hint: 'Node cannot pass such a name on: give the file through standard input, or under another name',
+      });
+    }
     return text;
   });
 }

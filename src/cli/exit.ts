@@ -10,16 +10,11 @@ export const exitCodes = {
   interrupted: 130,
 } as const;
 
-/** The exit code for something that was thrown: "could not decide" unless the user interrupted. */
-export function exitCode(_error: unknown, signal: AbortSignal): number {
-  return signal.aborted ? exitCodes.interrupted : exitCodes.undecided;
-}
-
 /** Prints an error as `ima-assay: FILE:LINE: problem`, hint and code; a stack only with `IMA_ASSAY_DEBUG=1`. */
 export function reportError(error: unknown, signal: AbortSignal): void {
   const write = (line: string): void => void process.stderr.write(`${line}\n`);
   if (signal.aborted) {
-    write('ima-assay: interrupted; nothing was written');
+    write('ima-assay: interrupted; no file was written');
     return;
   }
   const message = error instanceof Error ? error.message : String(error);

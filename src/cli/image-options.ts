@@ -9,6 +9,9 @@ const limitNames = {
   'max-unpacked-bytes': 'maxUnpackedBytes',
   'max-ratio': 'maxRatio',
   'max-files': 'maxFiles',
+  'max-segments': 'maxSegments',
+  'max-text-bytes': 'maxTextBytes',
+  'max-path-steps': 'maxPathSteps',
   'max-depth': 'maxDepth',
   'max-symlinks': 'maxSymlinks',
   'max-window-bytes': 'maxWindowBytes',
@@ -67,7 +70,7 @@ export function readThreads(parsed: ParsedArguments): number | undefined {
 function readLimits(given: readonly string[]): Limits {
   return Object.fromEntries(
     given.map((text) => {
-      const [name = '', value = ''] = text.split('=', 2);
+      const [, name = text, value = ''] = /^([^=]*)=(.*)$/s.exec(text) ?? [];
       const limit = Object.entries(limitNames).find(([known]) => known === name)?.[1];
       if (limit === undefined) {
         throw new UsageError('ARGUMENT_INVALID', {

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { writeAtomically, writeChecksum, type WrittenFile } from '../output/atomic-file.ts';
+import { writeAtomically, type WrittenFile } from '../output/atomic-file.ts';
 
 /** Where a command's data goes: a file, or standard output. */
 export interface Destination {
@@ -23,6 +23,5 @@ export async function writeData(
     }
     return [];
   }
-  const file = await writeAtomically(output, pieces, { signal });
-  return [file, await writeChecksum(file)];
+  return writeAtomically(output, pieces, { checksum: true, signal });
 }

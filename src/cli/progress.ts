@@ -20,7 +20,8 @@ export function openProgress(label: string, { quiet }: { readonly quiet: boolean
   return {
     onProgress: (progress) => {
       const text = describeProgress(label, progress, (Date.now() - startedMs) / 1000);
-      stream.write(`${CLEAR_LINE}${text.slice(0, Math.max(stream.columns - 1, 20))}`);
+      const columns = stream.columns > 0 ? stream.columns : 80;
+      stream.write(`${CLEAR_LINE}${text.slice(0, columns - 1)}`);
     },
     close: () => void stream.write(CLEAR_LINE),
   };

@@ -2,7 +2,7 @@ import yargs from 'yargs';
 import { packageVersion } from '../native/load.ts';
 import { UsageError } from '../usage.ts';
 import { fromSentinel, toSentinels } from './arguments.ts';
-import type { Command, CommandContext } from './command.ts';
+import type { Command, CommandContext, ParsedArguments } from './command.ts';
 import * as doctor from './commands/doctor.ts';
 import * as extract from './commands/extract.ts';
 import * as inspect from './commands/inspect.ts';
@@ -15,9 +15,23 @@ const epilogue = [
   'malformed input); 3 a remote system refused or failed; 130 interrupted.',
 ].join('\n');
 
+/**
+ * Leaves yargs once a command is parsed. Behind a handler that returns yargs draws the whole help, in case it is
+ * wanted later: that takes longer than hashing a small initramfs.
+ */
+class Chosen extends Error {
+  readonly command: Command;
+  readonly parsed: ParsedArguments;
+
+  constructor(command: Command, parsed: ParsedArguments) {
+    super(command.usage);
+    this.command = command;
+    this.parsed = parsed;
+  }
+}
+
 /** Parses the arguments, runs one command and returns the exit code. */
 export async function run(args: readonly string[], signal: AbortSignal): Promise<number> {
-  let code: number = exitCodes.done;
   const context: CommandContext = { signal };
   const parser = yargs(toSentinels(args))
     .scriptName('ima-assay')
@@ -48,16 +62,22 @@ export async function run(args: readonly string[], signal: AbortSignal): Promise
       });
     });
   for (const command of commands) {
-    parser.command(command.usage, command.summary, command.options, async (parsed) => {
-      code = await command.run(parsed, context);
+    parser.command(command.usage, command.summary, command.options, (parsed) => {
+      throw new Chosen(command, parsed);
     });
   }
-  await parser.parseAsync();
-  return code;
+  try {
+    await parser.parseAsync();
+    return exitCodes.done;
+  } catch (thrown) {
+    if (thrown instanceof Chosen) return thrown.command.run(thrown.parsed, context);
+    throw thrown;
+  }
 }
 
-/** yargs only names what it would have understood. */
+/** One line; and of an unknown command yargs only names what it would have understood. */
 function describeFailure(message: string, args: readonly string[]): string {
-  const isGuess = message.startsWith('Did you mean');
-  return isGuess ? `unknown command ${JSON.stringify(args[0] ?? '')}. ${message}` : message;
+  const line = message.trim().replace(/\s*\n\s*/g, ', ');
+  const isGuess = line.startsWith('Did you mean');
+  return isGuess ? `unknown command ${JSON.stringify(args[0] ?? '')}. ${line}` : line;
 }

@@ -18,7 +18,15 @@ async function expand(pattern: string): Promise<readonly string[]> {
   // Slow to import, and seldom needed.
   const { default: glob } = await import('fast-glob');
   const matches = glob.isDynamicPattern(pattern)
-    ? await glob(pattern, { dot: true, followSymbolicLinks: false, onlyFiles: false, unique: true })
+    ? await glob(pattern, { dot: true, followSymbolicLinks: false, onlyFiles: false, unique: true }).catch(
+        (cause: unknown) => {
+          throw new UsageError('SOURCE_NOT_FOUND', {
+            problem: `${pattern}: ${cause instanceof Error ? cause.message : String(cause)}`,
+            hint: 'check that the directories of the glob may be read',
+            cause,
+          });
+        },
+      )
     : [];
   if (matches.length === 0) {
     throw new UsageError('SOURCE_NOT_FOUND', {

@@ -15,7 +15,7 @@ export function formatBytes(bytes: number): string {
     value /= 1024;
     unit += 1;
   }
-  return `${unit === 0 ? value : value.toFixed(1)} ${units[unit] ?? ''}`;
+  return bytes === 1 ? '1 byte' : `${unit === 0 ? value : value.toFixed(1)} ${units[unit] ?? ''}`;
 }
 
 /** A count with thin separators: `67 949`. */
@@ -25,5 +25,19 @@ export function formatCount(count: number): string {
 
 /** `1 file`, `2 files`, `3 directories`. */
 export function plural(count: number, noun: string): string {
-  return `${formatCount(count)} ${count === 1 ? noun : `${noun.replace(/y$/, 'ie')}s`}`;
+  const [first = '', ...rest] = noun.split(' of ');
+  const many = [`${first.replace(/y$/, 'ie')}s`, ...rest].join(' of ');
+  return `${formatCount(count)} ${count === 1 ? noun : many}`;
 }
+
+/** What was left out on purpose, in words: `3 symlinks, 1 special file`. */
+export function describeSkips(skipped: Readonly<Record<string, number>>): string {
+  return Object.entries(skipped)
+    .map(([reason, count]) => plural(count, SKIP_NOUNS[reason] ?? reason.replace(/s$/, '')))
+    .join(', ');
+}
+
+const SKIP_NOUNS: Readonly<Record<string, string>> = {
+  owners: 'file of another owner',
+  special: 'special file',
+};

@@ -2,13 +2,18 @@ import { UsageError } from '../usage.ts';
 import type { ExtractArguments, LimitArguments } from '../native/binding.d.ts';
 import type { ExtractOptions, Limits } from './types.ts';
 
+// Whole parts between single slashes, of which none is `.` or `..`.
+const SKIPPABLE = /^(?:\/(?!\.{1,2}(?:\/|$))[^/\0]+)+\/?$/;
+
+const MAX_THREADS = 1024;
+
 /** Checks the options and fills in the defaults, so that nothing wrong reaches the addon. */
 export function toArguments(options: ExtractOptions): ExtractArguments {
   const skipPaths = options.skipPaths ?? [];
   for (const path of skipPaths) {
-    if (!path.startsWith('/') || path.includes('\0')) {
+    if (!SKIPPABLE.test(path)) {
       throw new UsageError('ARGUMENT_INVALID', {
-        problem: `a path to skip must be absolute inside the image, not ${JSON.stringify(path)}`,
+        problem: `a path to skip must be absolute inside the image and without . or .., not ${JSON.stringify(path)}`,
         hint: `write it as it is on the machine, for example "/opt/cache"`,
       });
     }
@@ -24,9 +29,18 @@ export function toArguments(options: ExtractOptions): ExtractArguments {
     allOwners: options.allOwners ?? false,
     oneFileSystem: options.oneFileSystem ?? false,
     keepGoing: options.keepGoing ?? false,
-    threads: wholeNumber('threads', options.threads ?? 0),
+    threads: options.threads === undefined ? 0 : checkThreads(options.threads),
     limits: toLimits(options.limits ?? {}),
   };
+}
+
+function checkThreads(threads: number): number {
+  if (wholeNumber('threads', threads) < 1 || threads > MAX_THREADS) {
+    throw new UsageError('ARGUMENT_INVALID', {
+      problem: `threads must be from 1 to ${MAX_THREADS}, not ${threads}`,
+    });
+  }
+  return threads;
 }
 
 function toLimits(limits: Limits): LimitArguments {

@@ -8,6 +8,12 @@ export interface Limits {
   readonly maxRatio?: number | undefined;
   /** Members or files: 4 Mi. */
   readonly maxFiles?: number | undefined;
+  /** Compressed segments of an initramfs: 4 096. */
+  readonly maxSegments?: number | undefined;
+  /** Bytes of the names, of the targets of links, and of the paths of an initramfs, each sum apart: 256 MiB. */
+  readonly maxTextBytes?: number | undefined;
+  /** Parts of paths looked up in an initramfs, symbolic links followed: 2^28. */
+  readonly maxPathSteps?: number | undefined;
   /** Directories inside one another: 4 096. */
   readonly maxDepth?: number | undefined;
   /** Symbolic links followed for one path: 40. */

@@ -119,6 +119,12 @@ export interface LimitArguments {
   maxRatio?: number
   /** Members or files. */
   maxFiles?: number
+  /** Compressed segments of an initramfs. */
+  maxSegments?: number
+  /** Bytes of names, of targets and of paths of an initramfs. */
+  maxTextBytes?: number
+  /** Parts of paths looked up in an initramfs. */
+  maxPathSteps?: number
   /** Directories inside one another. */
   maxDepth?: number
   /** Symbolic links followed for one path. */

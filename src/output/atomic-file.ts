@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { open, rename, rm } from 'node:fs/promises';
+import { type FileHandle, lstat, open, realpath, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { AssayError } from '../error.ts';
 
@@ -14,62 +14,125 @@ export interface WrittenFile {
   readonly sha256: string;
 }
 
+/** How to write. */
+export interface WriteOptions {
+  /** Also write `FILE.sha256`, in the form that `sha256sum -c` reads. Default false. */
+  readonly checksum?: boolean;
+  readonly signal?: AbortSignal | undefined;
+}
+
 /**
- * Writes pieces to a temporary file beside `path` and renames it at the end: whoever looks sees the old
- * file or the whole new one. After an error or an abort nothing is left.
+ * Writes pieces to a temporary file beside `path` and renames it at the end: whoever looks sees the old file or the
+ * whole new one, and with it its checksum. After an error or an abort nothing is left. A symbolic link stays, and
+ * what it leads to is written; a device or FIFO is written to as it is, without a checksum.
  *
+ * @returns the files that were written
  * @throws OutputError `OUTPUT_UNWRITABLE`; whatever the pieces throw
  */
 export async function writeAtomically(
   path: string,
   pieces: Iterable<Uint8Array>,
-  { signal }: { readonly signal?: AbortSignal | undefined } = {},
-): Promise<WrittenFile> {
-  const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}.tmp`);
-  const hash = createHash('sha256');
-  let bytes = 0;
-  const file = await open(temporary, 'wx', 0o644).catch((cause: unknown) => {
-    throw unwritable(path, cause);
-  });
+  { checksum = false, signal }: WriteOptions = {},
+): Promise<readonly [WrittenFile, ...WrittenFile[]]> {
+  const target = await findTarget(path);
+  if (target.isStream) {
+    const file = await attempt(path, open(target.path, 'w'));
+    return [await writePieces(path, file, pieces, signal)];
+  }
+  const drafts: Draft[] = [];
   try {
-    try {
-      for (const piece of pieces) {
-        signal?.throwIfAborted();
-        hash.update(piece);
-        bytes += piece.length;
-        await file.writeFile(piece).catch((cause: unknown) => {
-          throw unwritable(path, cause);
-        });
-      }
-      await file.sync();
-    } finally {
-      await file.close();
+    const list = await openDraft(path, target.path);
+    drafts.push(list);
+    const written = await writePieces(path, list.file, pieces, signal);
+    const files: [WrittenFile, ...WrittenFile[]] = [written];
+    if (checksum) {
+      const line = Buffer.from(describeChecksum(written));
+      const sum = await openDraft(`${path}.sha256`, `${target.path}.sha256`);
+      drafts.push(sum);
+      files.push(await writePieces(`${path}.sha256`, sum.file, [line], signal));
     }
     signal?.throwIfAborted();
-    await rename(temporary, path).catch((cause: unknown) => {
-      throw unwritable(path, cause);
-    });
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
+    // The checksum last: a list without one is complete, a checksum of another list is wrong.
+    for (const { path: name, temporary, target: place } of drafts) {
+      await attempt(name, rename(temporary, place));
+    }
+    return files;
+  } finally {
+    for (const { temporary } of drafts) await rm(temporary, { force: true });
+  }
+}
+
+/** A temporary file on its way to a place. */
+interface Draft {
+  readonly path: string;
+  readonly temporary: string;
+  readonly target: string;
+  readonly file: FileHandle;
+}
+
+async function openDraft(path: string, target: string): Promise<Draft> {
+  const isDirectory = await lstat(target).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+  if (isDirectory) throw unwritable(path, new Error('it is a directory'));
+  const temporary = join(dirname(target), `.ima-assay-${randomBytes(9).toString('hex')}.tmp`);
+  return { path, temporary, target, file: await attempt(path, open(temporary, 'wx', 0o644)) };
+}
+
+async function findTarget(path: string): Promise<{ readonly path: string; readonly isStream: boolean }> {
+  const place = await realpath(path).catch(() => path);
+  const isStream = await lstat(place).then(
+    (found) => found.isCharacterDevice() || found.isFIFO(),
+    () => false,
+  );
+  return { path: place, isStream };
+}
+
+async function writePieces(
+  path: string,
+  file: FileHandle,
+  pieces: Iterable<Uint8Array>,
+  signal: AbortSignal | undefined,
+): Promise<WrittenFile> {
+  const hash = createHash('sha256');
+  let bytes = 0;
+  try {
+    for (const piece of pieces) {
+      signal?.throwIfAborted();
+      hash.update(piece);
+      bytes += piece.length;
+      await attempt(path, file.writeFile(piece));
+    }
+    // Devices and FIFOs have nothing to be kept.
+    if ((await file.stat()).isFile()) await attempt(path, file.sync());
+  } finally {
+    await file.close();
   }
   return { path, bytes, sha256: hash.digest('hex') };
 }
 
-/**
- * Writes `FILE.sha256` beside a file, in the form that `sha256sum -c` reads.
- * @throws OutputError `OUTPUT_UNWRITABLE`
- */
-export async function writeChecksum(file: WrittenFile): Promise<WrittenFile> {
-  const line = `${file.sha256}  ${basename(file.path)}\n`;
-  return writeAtomically(`${file.path}.sha256`, [Buffer.from(line)]);
+/** A line of `sha256sum`, with its escapes: a name with a line break or a backslash is marked by one in front. */
+function describeChecksum({ path, sha256 }: WrittenFile): string {
+  const name = basename(path);
+  const escaped = name.replaceAll('\\', '\\\\').replaceAll('\n', '\\n').replaceAll('\r', '\\r');
+  return `${escaped === name ? '' : '\\'}${sha256}  ${escaped}\n`;
 }
 
-function unwritable(path: string, cause: unknown): OutputError {
+async function attempt<Result>(path: string, work: Promise<Result>): Promise<Result> {
+  return work.catch((cause: unknown) => {
+    throw unwritable(path, cause);
+  });
+}
+
+/** The error for an output that the operating system refuses. */
+export function unwritable(path: string, cause: unknown): OutputError {
+  // Node's text names the temporary file, which says nothing to anybody.
+  const [reason = ''] = (cause instanceof Error ? cause.message : String(cause)).split(',');
   return new OutputError('OUTPUT_UNWRITABLE', {
-    problem: `cannot be written: ${cause instanceof Error ? cause.message : String(cause)}`,
+    problem: `cannot be written: ${reason}`,
     at: { input: path },
-    hint: 'check that the directory exists and may be written to',
+    hint: 'check that the directory exists, has room and may be written to',
     cause,
   });
 }

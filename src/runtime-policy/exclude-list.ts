@@ -47,8 +47,9 @@ function decode(text: Uint8Array, input: string): string {
   }
 }
 
-const EVERYTHING: ReadonlySet<string> = new Set(['.*', '.+', '/', '/.*', '.']);
+const EVERYTHING: ReadonlySet<string> = new Set(['', '.*', '.+', '/', '/.*', '/.+', '.']);
 
 function matchesEverything(pattern: string): boolean {
-  return EVERYTHING.has(pattern.replace(/^\^/, '').replace(/\$$/, ''));
+  const bare = pattern.replace(/^\(*\^?\(*/, '').replace(/\)*\$?\)*$/, '');
+  return EVERYTHING.has(bare);
 }

@@ -1,10 +1,11 @@
 // The other commands and what all of them share: help, version, unknown words.
 
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdir, readFile } from 'node:fs/promises';
+import { cp, readdir, readFile, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 
 import { describe, expect, test } from 'vitest';
 
@@ -112,9 +113,30 @@ describe('wrong usage', () => {
   });
 });
 
+test('without its core the program says how to get it, and doctor shows it', async () => {
+  const cwd = await freshDirectory();
+  for (const part of ['dist', 'package.json'])
+    await cp(new URL(`../../${part}`, import.meta.url), join(cwd, part), { recursive: true });
+  await symlink(fileURLToPath(new URL('../../node_modules', import.meta.url)), join(cwd, 'node_modules'));
+  const natives = (await readdir(join(cwd, 'dist/native'))).filter((name) => name.endsWith('.node'));
+  for (const name of natives) await rm(join(cwd, 'dist/native', name));
+  const run = (...args: readonly string[]) =>
+    promisify(execFile)(process.execPath, [join(cwd, 'dist/cli/main.js'), ...args]).catch(
+      (error: unknown) => error,
+    );
+  expect(await run('--version')).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('[NATIVE_BINDING_MISSING]'),
+  });
+  expect(await run('doctor')).toMatchObject({
+    code: 1,
+    stdout: expect.stringContaining('missing  native core'),
+  });
+});
+
 test('an interrupt of long work ends with 130', async () => {
-  const child = spawn(process.execPath, [MAIN, 'extract', '/usr', '--all-owners'], {
-    stdio: ['ignore', 'ignore', 'pipe'],
+  const child = spawn(process.execPath, [MAIN, 'extract', '-'], {
+    stdio: ['pipe', 'ignore', 'pipe'],
   });
   child.stderr.resume();
   setTimeout(() => child.kill('SIGTERM'), 1_000);

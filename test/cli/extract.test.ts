@@ -2,7 +2,7 @@
 
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, readdir, readFile, symlink, truncate, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, readdir, readFile, symlink, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -20,6 +20,17 @@ const sample = (name: string): string => join(SAMPLES, name);
 const OF_A = '87428fc522803d31065e7bce3cf03fe475096631e5e07bbd7a0fde60c4cf25c7';
 const OF_B = '0263829989b6fd954f72baaf2fc64bc2e2f01d692d4de72986ea808f6e99813f';
 const OF_NOTHING = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';
+
+/** Runs the program in a shell, for redirections. */
+async function runInShell(command: string): Promise<{ readonly code: number; readonly stderr: string }> {
+  const child = spawn('sh', ['-c', `exec "$0" "$1" ${command}`, process.execPath, MAIN], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  const stderr: Buffer[] = [];
+  child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk));
+  const [code] = await once(child, 'close');
+  return { code, stderr: Buffer.concat(stderr).toString() };
+}
 
 /** A small root filesystem of the user who runs the tests. */
 async function makeTree(): Promise<string> {
@@ -76,7 +87,11 @@ describe('the plain form', () => {
   });
 
   test('ends quietly when its reader has seen enough', async () => {
-    const child = spawn(process.execPath, [MAIN, 'extract', '/usr/bin', '--all-owners', '-q'], {
+    const root = await freshDirectory();
+    // More than a pipe holds, so that it has to write to nobody.
+    const names = Array.from({ length: 4_000 }, (_, index) => `${'n'.repeat(200)}${index}`);
+    for (const name of names) await writeFile(join(root, name), '');
+    const child = spawn(process.execPath, [MAIN, 'extract', root, '--all-owners', '-q'], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     const stderr: Buffer[] = [];
@@ -84,6 +99,12 @@ describe('the plain form', () => {
     child.stdout.once('data', () => child.stdout.destroy());
     const [code] = await once(child, 'close');
     expect({ code, stderr: Buffer.concat(stderr).toString() }).toEqual({ code: 0, stderr: '' });
+  });
+
+  test('says so when standard output is full', async () => {
+    const { code, stderr } = await runInShell(`extract ${sample('gzip.img')} > /dev/full`);
+    expect(code).toBe(2);
+    expect(stderr).toContain('[OUTPUT_UNWRITABLE]');
   });
 });
 
@@ -135,7 +156,7 @@ describe('a root filesystem', () => {
     expect(code).toBe(0);
     expect(stdout).toBe(`${OF_B}  /opt/cache/b\n${OF_A}  /usr/bin/a\n${OF_B}  /usr/bin/with_blank\n`);
     expect(stderr).toContain('3 files');
-    expect(stderr).toContain('skipped: 1 paths, 1 symlinks');
+    expect(stderr).toContain('skipped: 1 path, 1 symlink');
   });
 
   test('is whole with --no-default-skips, and without a path with --skip', async () => {
@@ -145,10 +166,10 @@ describe('a root filesystem', () => {
     expect(stdout).toBe(`${OF_A}  /usr/bin/a\n${OF_B}  /usr/bin/with_blank\n${OF_B}  /var/log/b\n`);
   });
 
-  test('of another owner is an error that names --all-owners', async (context) => {
-    if (process.getuid?.() !== 0) needsTool(context, 'sudo');
+  test('of another owner is an error that names --all-owners', async () => {
     const root = await makeTree();
-    await promisify(execFile)('chown', ['-R', '12345', root]);
+    // The user who runs the tests is another owner, unless it is root.
+    if (process.getuid?.() === 0) await promisify(execFile)('chown', ['-R', '12345', root]);
     const { stdout, stderr, code } = await runCli(['extract', root]);
     expect({ stdout, code }).toEqual({ stdout: '', code: 2 });
     expect(stderr).toContain('[NOTHING_LISTED]');
@@ -203,9 +224,13 @@ describe('formats', () => {
     needsTool(context, 'bsdtar');
     const cwd = await freshDirectory();
     await runCli(['extract', sample('gzip.img'), '--format', 'mtree', '-o', 'list.mtree'], { cwd });
-    const { stdout } = await promisify(execFile)('bsdtar', ['-tf', 'list.mtree'], { cwd });
-    expect(stdout.split('\n')).toContain('./usr/bin/hello');
-    expect(await readFile(join(cwd, 'list.mtree'), 'utf8')).toMatch(/sha256digest=[0-9a-f]{64}/);
+    // Read and written again by bsdtar: what it understood.
+    const args = ['-cf', '-', '--format=mtree', '--options=!all,sha256,type', '@list.mtree'];
+    const { stdout } = await promisify(execFile)('bsdtar', args, { cwd });
+    const rows = [...stdout.matchAll(/^\.(\S+) .*sha256digest=([0-9a-f]{64})/gm)].map(
+      ([, path, hex]) => `${hex}  ${path}\n`,
+    );
+    expect(rows.join('')).toBe(await readFile(`${sample('gzip.img')}.sha256`, 'utf8'));
   });
 
   test('several algorithms give several digests a path, each as openssl computes it', async (context) => {
@@ -231,6 +256,22 @@ describe('formats', () => {
 });
 
 describe('wrong usage is exit code 2, says what and how, and writes nothing', () => {
+  test('an exclude list may come from standard input', async () => {
+    const args = ['extract', sample('gzip.img'), '-f', 'runtime-policy', '-e', '-'];
+    const { stdout, code } = await runCli(args, { input: '/tmp/.*\n' });
+    expect({ code, excludes: JSON.parse(stdout).excludes }).toEqual({ code: 0, excludes: ['/tmp/.*'] });
+  });
+
+  test.each(['^', '(.*)', '/.+', '.*'])(
+    'the pattern %s, which excludes everything, is refused',
+    async (input) => {
+      const args = ['extract', sample('gzip.img'), '-f', 'runtime-policy', '-e', '-'];
+      const { stderr, code } = await runCli(args, { input });
+      expect(code).toBe(2);
+      expect(stderr).toContain('[EXCLUDES_EVERYTHING]');
+    },
+  );
+
   test.each([
     { args: ['--format', 'xml'], says: 'format' },
     { args: ['--json', '--format', 'mtree'], says: 'exclude each other' },
@@ -242,6 +283,12 @@ describe('wrong usage is exit code 2, says what and how, and writes nothing', ()
     { args: ['--threads', 'many'], says: 'many' },
     { args: ['--skip', 'var'], says: 'absolute' },
     { args: ['-o', 'a', '-o', 'b'], says: '--output is given 2 times' },
+    { args: ['--limit', 'max-files=5=6'], says: '5=6' },
+    { args: ['--threads', '0'], says: 'threads' },
+    { args: ['--threads', '5000'], says: 'threads' },
+    { args: ['--skip', '/opt/../opt'], says: '/opt/../opt' },
+    { args: ['-f', 'runtime-policy', '-e', 'no-such-list'], says: 'INPUT_UNREADABLE' },
+    { args: ['-o', '.'], says: 'it is a directory' },
     { args: ['-o', 'no/such/directory/list'], says: 'no/such/directory/list' },
     { args: ['--output'], says: 'output' },
     { args: ['--colour'], says: 'colour' },
@@ -254,6 +301,38 @@ describe('wrong usage is exit code 2, says what and how, and writes nothing', ()
 });
 
 describe('a result is whole or not there', () => {
+  test('a checksum that cannot be written leaves no list', async () => {
+    const cwd = await freshDirectory();
+    await mkdir(join(cwd, 'list.sha256'));
+    expect(await runCli(['extract', sample('gzip.img'), '-o', 'list'], { cwd })).toMatchObject({ code: 2 });
+    expect(await readdir(cwd)).toEqual(['list.sha256']);
+  });
+
+  test('a symbolic link stays one, and a FIFO is written through', async (context) => {
+    needsTool(context, 'mkfifo');
+    const cwd = await freshDirectory();
+    await writeFile(join(cwd, 'real'), 'old\n');
+    await symlink('real', join(cwd, 'link'));
+    expect(await runCli(['extract', sample('gzip.img'), '-o', 'link'], { cwd })).toMatchObject({ code: 0 });
+    const expected = await readFile(`${sample('gzip.img')}.sha256`, 'utf8');
+    expect(await readFile(join(cwd, 'real'), 'utf8')).toBe(expected);
+    expect((await lstat(join(cwd, 'link'))).isSymbolicLink()).toBe(true);
+    await promisify(execFile)('mkfifo', [join(cwd, 'fifo')]);
+    const [written, read] = await Promise.all([
+      runCli(['extract', sample('gzip.img'), '-o', 'fifo'], { cwd }),
+      readFile(join(cwd, 'fifo'), 'utf8'),
+    ]);
+    expect({ code: written.code, read }).toEqual({ code: 0, read: expected });
+  });
+
+  test('a name that a reader could take for two lines is refused', async () => {
+    const root = await freshDirectory();
+    await writeFile(join(root, `a\r${OF_A}\t`), '');
+    const { stdout, stderr, code } = await runCli(['extract', root, '--all-owners']);
+    expect({ stdout, code }).toEqual({ stdout: '', code: 2 });
+    expect(stderr).toContain('[PATH_UNLISTABLE]');
+  });
+
   test('a cut image leaves the old file as it was, and no other', async () => {
     const cwd = await freshDirectory();
     const image = join(cwd, 'cut.img');

@@ -45,6 +45,12 @@ pub struct LimitArguments {
     pub max_ratio: Option<f64>,
     /// Members or files.
     pub max_files: Option<f64>,
+    /// Compressed segments of an initramfs.
+    pub max_segments: Option<f64>,
+    /// Bytes of names, of targets and of paths of an initramfs.
+    pub max_text_bytes: Option<f64>,
+    /// Parts of paths looked up in an initramfs.
+    pub max_path_steps: Option<f64>,
     /// Directories inside one another.
     pub max_depth: Option<f64>,
     /// Symbolic links followed for one path.
@@ -68,6 +74,9 @@ impl LimitArguments {
             max_unpacked_bytes: bytes(self.max_unpacked_bytes, defaults.max_unpacked_bytes),
             max_ratio: bytes(self.max_ratio, defaults.max_ratio),
             max_files: bytes(self.max_files, defaults.max_files),
+            max_segments: bytes(self.max_segments, defaults.max_segments),
+            max_text_bytes: bytes(self.max_text_bytes, defaults.max_text_bytes),
+            max_path_steps: bytes(self.max_path_steps, defaults.max_path_steps),
             max_depth: count(self.max_depth, defaults.max_depth),
             max_symlinks: count(self.max_symlinks, defaults.max_symlinks),
             max_window_bytes: bytes(self.max_window_bytes, defaults.max_window_bytes),
@@ -102,13 +111,8 @@ impl ExtractArguments {
             })
             .collect::<napi::Result<Vec<_>>>()?;
         let defaults = DEFAULT_SKIPPED_PATHS.map(|path| path.as_bytes().to_vec());
-        let skipped = self
-            .default_skips
-            .then_some(defaults)
-            .into_iter()
-            .flatten()
-            .chain(self.skip_paths.iter().map(|path| path.to_vec()));
-        let mut selection = Selection::new(skipped);
+        let usual = self.default_skips.then_some(defaults).into_iter().flatten();
+        let mut selection = Selection::new(usual, self.skip_paths.iter().map(|path| path.to_vec()));
         selection.all_owners = self.all_owners;
         selection.one_file_system = self.one_file_system;
         let default = ExtractOptions::default();

@@ -12,5 +12,14 @@
 pub mod allowlist;
 pub mod error;
 pub mod image;
+pub mod input;
+pub mod measurement;
 pub mod path;
+pub mod pcr;
 pub mod policy;
+pub mod public_key;
+pub mod quote;
+pub mod signature;
+#[cfg(test)]
+mod testing;
+pub mod tpm;

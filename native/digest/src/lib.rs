@@ -27,6 +27,7 @@ mod hasher;
 mod lanes;
 mod many;
 mod pool;
+mod short;
 #[cfg(test)]
 mod tests;
 mod value;
@@ -36,4 +37,5 @@ pub use control::{Control, Progress};
 pub use hasher::{Hasher, hash};
 pub use many::hash_many;
 pub use pool::{Content, Hashed, Outcome, PoolOptions, Stopped, Submit, hash_all};
-pub use value::{Digest, DigestError, MAX_LEN, decode_hex, encode_hex};
+pub use short::ShortHasher;
+pub use value::{Digest, DigestError, MAX_LEN, decode_hex, decode_hex_into, encode_hex};

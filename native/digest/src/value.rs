@@ -59,9 +59,15 @@ impl Digest {
     /// The first `algorithm.len()` bytes of an implementation's output.
     pub(crate) fn truncated(algorithm: Algorithm, output: &[u8]) -> Self {
         let mut bytes = [0; MAX_LEN];
-        for (to, from) in bytes.iter_mut().zip(output.iter().take(algorithm.len())) {
-            *to = *from;
+        let len = algorithm.len();
+        if let (Some(to), Some(from)) = (bytes.get_mut(..len), output.get(..len)) {
+            to.copy_from_slice(from);
         }
+        Self { algorithm, bytes }
+    }
+
+    /// A digest from its value and zeros behind it.
+    pub(crate) fn from_padded(algorithm: Algorithm, bytes: [u8; MAX_LEN]) -> Self {
         Self { algorithm, bytes }
     }
 
@@ -84,6 +90,12 @@ impl Digest {
     pub fn bytes(&self) -> &[u8] {
         self.bytes.get(..self.algorithm.len()).unwrap_or(&self.bytes)
     }
+
+    /// The value, with zeros behind it up to the longest there are.
+    #[must_use]
+    pub fn padded(&self) -> &[u8; MAX_LEN] {
+        &self.bytes
+    }
 }
 
 /// Bytes from hex digits of either case.
@@ -91,40 +103,74 @@ impl Digest {
 /// # Errors
 /// [`DigestError::NotHex`] with the first position that is wrong.
 pub fn decode_hex(hex: &[u8]) -> Result<Vec<u8>, DigestError> {
-    let nibble = |position: usize, digit: u8| match char::from(digit).to_digit(16) {
-        Some(value) => Ok(u8::try_from(value).unwrap_or(0)),
-        None => Err(DigestError::NotHex {
+    let mut bytes = Vec::new();
+    decode_hex_into(hex, &mut bytes)?;
+    Ok(bytes)
+}
+
+/// Bytes from hex digits of either case, appended to `out`, which stays as it was if there is an error.
+///
+/// # Errors
+/// [`DigestError::NotHex`] with the first position that is wrong.
+pub fn decode_hex_into(hex: &[u8], out: &mut Vec<u8>) -> Result<(), DigestError> {
+    let (pairs, half) = hex.as_chunks();
+    let start = out.len();
+    let mut seen = 0;
+    out.extend(pairs.iter().map(|&[high, low]| {
+        let (high, low) = (nibble(high), nibble(low));
+        seen |= high | low;
+        high << 4 | low
+    }));
+    if seen < 16 && half.is_empty() {
+        return Ok(());
+    }
+    out.truncate(start);
+    let wrong = hex.iter().position(|&digit| nibble(digit) == NO_DIGIT);
+    Err(match wrong {
+        Some(position) => DigestError::NotHex {
             position,
             problem: "no hex digit",
-        }),
-    };
-    let mut bytes = Vec::with_capacity(hex.len().div_ceil(2));
-    for (index, pair) in hex.chunks(2).enumerate() {
-        let position = index.saturating_mul(2);
-        match *pair {
-            [high, low] => {
-                bytes.push(nibble(position, high)? << 4 | nibble(position.saturating_add(1), low)?);
-            }
-            _ => {
-                return Err(DigestError::NotHex {
-                    position,
-                    problem: "half a byte",
-                });
-            }
-        }
+        },
+        None => DigestError::NotHex {
+            position: hex.len().saturating_sub(1),
+            problem: "half a byte",
+        },
+    })
+}
+
+/// What stands in [`NIBBLES`] for all that is no hex digit.
+const NO_DIGIT: u8 = 0xff;
+
+/// The value of each character as a hex digit.
+const NIBBLES: [u8; 256] = {
+    let mut nibbles = [NO_DIGIT; 256];
+    let mut value = 0_u8;
+    #[expect(
+        clippy::indexing_slicing,
+        clippy::as_conversions,
+        reason = "evaluated by the compiler"
+    )]
+    while value < 16 {
+        nibbles[b"0123456789abcdef"[value as usize] as usize] = value;
+        nibbles[b"0123456789ABCDEF"[value as usize] as usize] = value;
+        value += 1;
     }
-    Ok(bytes)
+    nibbles
+};
+
+fn nibble(digit: u8) -> u8 {
+    NIBBLES.get(usize::from(digit)).copied().unwrap_or(NO_DIGIT)
 }
 
 /// Lower-case hex digits of bytes, appended to `out`.
 pub fn encode_hex(bytes: &[u8], out: &mut Vec<u8>) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let digit = |value: u8| DIGITS.get(usize::from(value)).copied().unwrap_or(b'?');
-    out.reserve(bytes.len().saturating_mul(2));
-    for byte in bytes {
-        out.push(digit(byte >> 4));
-        out.push(digit(byte & 0xf));
-    }
+    out.extend(
+        bytes
+            .iter()
+            .flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)]),
+    );
 }
 
 impl fmt::Display for Digest {

@@ -25,10 +25,17 @@ export const command: Command = {
   options: (yargs) =>
     yargs
       .option('json', { type: 'boolean', describe: 'Write JSON' })
-      .option('output', { alias: 'o', type: 'string', requiresArg: true, describe: 'Write to FILE' })
+      .example('$0 doctor', 'everything that was looked at')
+      .option('output', {
+        alias: 'o',
+        type: 'string',
+        requiresArg: true,
+        describe: 'Write to FILE, and its checksum to FILE.sha256',
+      })
       .option('quiet', { alias: 'q', type: 'boolean', describe: 'Only what is not right' }),
   run: async (parsed, { signal }) => {
-    const checks = [checkNode(), checkCore(), checkAlgorithms()];
+    const core = checkCore();
+    const checks = [checkNode(), core, ...(core.ok ? [checkAlgorithms()] : [])];
     const shown = flag(parsed, 'quiet') ? checks.filter(({ ok }) => !ok) : checks;
     const text = flag(parsed, 'json')
       ? `${JSON.stringify({ schemaVersion: 1, checks: shown }, null, 2)}\n`

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { buffer } from 'node:stream/consumers';
 import type { AllowlistFormat } from '../../allowlist/allowlist.ts';
 import { type Extraction, extractAllowlist } from '../../image/extract.ts';
 import type { ImageSummary } from '../../image/types.ts';
@@ -12,7 +13,7 @@ import { declareImageOptions, readImageOptions, readThreads } from '../image-opt
 import { writeData } from '../output.ts';
 import { openProgress } from '../progress.ts';
 import { findSources } from '../sources.ts';
-import { escapeControls, formatBytes, plural } from '../terminal.ts';
+import { describeSkips, escapeControls, formatBytes, plural } from '../terminal.ts';
 
 const formats = ['allowlist', 'runtime-policy', 'json', 'mtree'] as const;
 type FormatName = (typeof formats)[number];
@@ -71,6 +72,9 @@ export const command: Command = {
     const quiet = flag(parsed, 'quiet');
     const settings = await readAllowlistFormat(format, many(parsed, 'exclude-list'));
     const sources = await findSources(many(parsed, 'source'));
+    if (sources.includes('-') && many(parsed, 'exclude-list').includes('-')) {
+      throw new UsageError('ARGUMENT_INVALID', { problem: 'standard input is given twice' });
+    }
     const options = readImageOptions(parsed);
     const algorithms = many(parsed, 'algorithm');
     const progress = openProgress('hashing', { quiet });
@@ -126,10 +130,11 @@ async function readAllowlistFormat(
 }
 
 async function readInput(file: string): Promise<Uint8Array> {
-  return readFile(file).catch((cause: unknown) => {
-    throw new UsageError('SOURCE_NOT_FOUND', {
+  return (file === '-' ? buffer(process.stdin) : readFile(file)).catch((cause: unknown) => {
+    throw new UsageError('INPUT_UNREADABLE', {
       problem: `cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`,
       at: { input: file },
+      hint: 'give the path of a file, or - for standard input',
       cause,
     });
   });
@@ -149,8 +154,8 @@ function now(): Date {
 
 function summarise({ sources }: Extraction): void {
   for (const { name, files, bytes, skipped, notes } of sources) {
-    const left = Object.entries(skipped).map(([reason, count]) => `${count} ${reason}`);
-    const skips = left.length === 0 ? '' : `; skipped: ${left.join(', ')}`;
+    const left = describeSkips(skipped);
+    const skips = left === '' ? '' : `; skipped: ${left}`;
     process.stderr.write(
       `${escapeControls(name)}: ${plural(files, 'file')}, ${formatBytes(bytes)}${skips}\n`,
     );

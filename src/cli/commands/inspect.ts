@@ -7,7 +7,7 @@ import { declareImageOptions, readImageOptions } from '../image-options.ts';
 import { writeData } from '../output.ts';
 import { openProgress } from '../progress.ts';
 import { findSources } from '../sources.ts';
-import { escapeControls, formatBytes, formatCount, plural } from '../terminal.ts';
+import { describeSkips, escapeControls, formatBytes, plural } from '../terminal.ts';
 
 /** `inspect`: what an image is made of. */
 export const command: Command = {
@@ -21,7 +21,12 @@ export const command: Command = {
           describe: 'Initramfs, UKI or root directory; a glob; - for standard input',
         })
         .option('json', { type: 'boolean', describe: 'Write JSON' })
-        .option('output', { alias: 'o', type: 'string', requiresArg: true, describe: 'Write to FILE' }),
+        .option('output', {
+          alias: 'o',
+          type: 'string',
+          requiresArg: true,
+          describe: 'Write to FILE, and its checksum to FILE.sha256',
+        }),
     ).example('$0 inspect /boot/initrd.img-6.1.0-30-amd64', 'the segments of an initramfs'),
   run: async (parsed, { signal }) => {
     const options = readImageOptions(parsed);
@@ -43,8 +48,8 @@ function drawSummary(summary: ImageSummary): string {
   const { name, files, bytes, skipped, omitted, notes, layer } = summary;
   const lines = [`${escapeControls(name)}`, ...drawLayer(layer, '')];
   lines.push(`${plural(files, 'file')} to list, ${formatBytes(bytes)}`);
-  const left = Object.entries(skipped).map(([reason, count]) => `${formatCount(count)} ${reason}`);
-  if (left.length > 0) lines.push(`skipped: ${left.join(', ')}`);
+  const left = describeSkips(skipped);
+  if (left !== '') lines.push(`skipped: ${left}`);
   for (const note of notes.first) lines.push(`note: ${escapeControls(note.text)} [${note.code}]`);
   if (notes.count > notes.first.length) lines.push(`and ${notes.count - notes.first.length} notes more`);
   for (const { problem, code } of omitted.first)

@@ -72,7 +72,7 @@ impl Explain for AllowlistError {
                 Some("leave it out with --keep-going, or use --format json, which can write every path")
             }
             Self::DigestUnlistable { .. } => {
-                Some("choose sha1, sha256, sha384, sha512 or sm3 with --algorithm")
+                Some("choose another --algorithm, or a --format that can hold it")
             }
             Self::LineMalformed { .. } => Some("each line is a hex digest, two blanks and a path"),
             Self::Empty => Some("check how the file was made"),

@@ -5,6 +5,7 @@
 
 mod error;
 mod flat;
+mod flat_rows;
 mod json;
 mod mtree;
 mod write;
@@ -17,6 +18,8 @@ use crate::path::ima_spelling;
 
 pub use error::AllowlistError;
 pub use flat::{Flat, parse_flat};
+pub(crate) use flat_rows::{BYTE_ORDER_MARK, algorithm_by_length};
+pub use flat_rows::{FlatRow, flat_rows};
 pub use json::Json;
 pub use mtree::Mtree;
 pub use write::{Format, Writer};
@@ -178,6 +181,12 @@ impl Builder {
             origins.len().saturating_sub(1)
         });
         u32::try_from(index).unwrap_or(u32::MAX)
+    }
+
+    /// The number of a new origin, whatever the names of the others.
+    pub fn new_origin(&mut self, name: &[u8]) -> u32 {
+        self.list.origins.push(name.to_vec());
+        u32::try_from(self.list.origins.len().saturating_sub(1)).unwrap_or(u32::MAX)
     }
 
     /// Adds a digest of a path, spelled as the image has it.

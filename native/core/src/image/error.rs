@@ -54,10 +54,12 @@ pub enum ImageError {
         path: Vec<u8>,
     },
     /// Not one regular file was found or wanted.
-    #[error("no file to list: {owners} files of other owners than root were left out")]
+    #[error("no file to list; left out: {owners} files of other owners than root, {paths} paths to skip")]
     NothingListed {
         /// Files left out for their owner.
         owners: u64,
+        /// Paths left out, each with all below it.
+        paths: u64,
     },
     /// More directories inside one another than [`super::Limits::max_depth`].
     #[error("{} lies deeper than {limit} directories", Escaped(path))]
@@ -146,16 +148,19 @@ impl Explain for ImageError {
                 Some("an initramfs (plain or compressed), a UKI, or a directory is expected")
             }
             Self::Empty => Some("check how the file was copied"),
-            Self::InputTooLarge { .. } => Some("save it to a file, or raise the limit max_spooled_bytes"),
+            Self::InputTooLarge { .. } => Some("save it to a file, or raise --limit max-spooled-bytes"),
             Self::Changed { .. } => {
                 Some("extract from a copy or a snapshot, or leave it out with --keep-going")
             }
-            Self::NothingListed { owners: 0 } => Some("check that this is the image's root"),
+            Self::NothingListed { owners: 0, paths: 0 } => Some("check that this is the image's root"),
+            Self::NothingListed { owners: 0, .. } => {
+                Some("take what Keylime's generator leaves out with --no-default-skips")
+            }
             Self::NothingListed { .. } => {
                 Some("an image unpacked by a user has that user's files: take them with --all-owners")
             }
-            Self::TooDeep { .. } => Some("raise the limit max_depth if the image is meant to be so"),
-            Self::TooManyFiles { .. } => Some("raise the limit max_files if the image is meant to be so"),
+            Self::TooDeep { .. } => Some("if the image is meant to be so, raise --limit max-depth"),
+            Self::TooManyFiles { .. } => Some("if the image is meant to be so, raise --limit max-files"),
             Self::Initramfs(error) => error.hint(),
             Self::Uki(error) => error.hint(),
         }

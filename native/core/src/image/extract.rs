@@ -84,6 +84,7 @@ pub fn extract(
     options: &ExtractOptions,
     control: &Control,
 ) -> Result<Extraction, SourceError> {
+    announce(sources.iter().map(|(_, source)| source.as_ref()), control);
     let mut builder = Builder::default();
     let mut summaries = Vec::with_capacity(sources.len());
     for (name, source) in sources {
@@ -94,8 +95,10 @@ pub fn extract(
         let mut summary =
             extract_one(name, source.as_ref(), options, control, &mut builder).map_err(error)?;
         if summary.files == 0 && summary.omitted_count == 0 {
+            let skipped = |skip| summary.skipped.get(&skip).copied().unwrap_or(0);
             return Err(error(ImageError::NothingListed {
-                owners: summary.skipped.get(&Skip::Owner).copied().unwrap_or(0),
+                owners: skipped(Skip::Owner),
+                paths: skipped(Skip::Path),
             }));
         }
         summary.name.clone_from(name);
@@ -117,6 +120,7 @@ pub fn inspect(
     options: &ExtractOptions,
     control: &Control,
 ) -> Result<Summary, SourceError> {
+    announce(std::iter::once(source), control);
     let mut collector = Collector::new(None, options.keep_going);
     let scan = Scan {
         selection: &options.selection,
@@ -133,6 +137,12 @@ pub fn inspect(
         collector.summary.count(file);
     }
     Ok(collector.summary)
+}
+
+/// Says how much there is to read, if all sources know it: a share of some of it would mislead.
+fn announce<'a>(sources: impl Iterator<Item = &'a dyn Source>, control: &Control) {
+    let total: Option<u64> = sources.map(Source::size_bytes).sum();
+    control.add_input_total_bytes(total.unwrap_or(0));
 }
 
 fn extract_one<'s>(
@@ -175,7 +185,7 @@ fn extract_one<'s>(
         });
     }
     let (files, mut summary) = scanned?;
-    let origin = builder.origin(name);
+    let origin = builder.new_origin(name);
     for file in &files {
         match contents.get_mut(file.content.0) {
             Some(Hashed::Digests(digests)) => {

@@ -18,7 +18,6 @@ pub mod initramfs;
 mod limits;
 mod open;
 mod selection;
-mod standard_input;
 mod summary;
 mod tree;
 pub mod uki;
@@ -31,6 +30,7 @@ pub use selection::{DEFAULT_SKIPPED_PATHS, Selection, Skip};
 pub use summary::{MAX_LISTED, Summary};
 pub use tree::Tree;
 
+use crate::path::Escaped;
 use ima_assay_digest::Control;
 
 /// Bytes of one file, read by a hashing thread.
@@ -69,6 +69,18 @@ pub struct Note {
     pub offset_bytes: Option<u64>,
     /// One sentence.
     pub text: String,
+}
+
+impl Note {
+    /// That a path to skip was asked for in vain.
+    fn unmet_skip(path: &[u8], why: &str) -> Self {
+        Self {
+            code: "SKIP_UNMET",
+            path: Some(path.to_vec()),
+            offset_bytes: None,
+            text: format!("{} is not skipped: {why}", Escaped(path)),
+        }
+    }
 }
 
 /// One part of an image and the parts inside it, as `inspect` shows them.
@@ -131,6 +143,11 @@ pub struct Scan<'a> {
 
 /// Anything files can be read from. One implementation per format.
 pub trait Source: Send + Sync {
+    /// How many bytes a scan reads, where that is known before it.
+    fn size_bytes(&self) -> Option<u64> {
+        None
+    }
+
     /// Reads the image once, from its start to its end, and says what it is made of.
     ///
     /// # Errors

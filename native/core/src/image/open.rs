@@ -5,14 +5,16 @@ use std::fs::File;
 use std::io::{self, Read as _, Seek as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::initramfs::{self, Initramfs};
 use super::uki::{self, Uki};
-use super::{ImageError, Limits, Source, SourceError, Tree, standard_input};
+use super::{ImageError, Limits, Source, SourceError, Tree};
+use crate::input::{Input, STANDARD_INPUT};
 use ima_assay_digest::Control;
 
-/// Bytes looked at to tell a format.
-const HEAD_BYTES: u64 = 4096;
+/// Bytes looked at to tell a format: the longest section table of a UKI lies within them.
+const HEAD_BYTES: u64 = 16 << 10;
 
 /// Takes the file and its name, which is only shown.
 type Open = fn(File, Vec<u8>) -> Result<Box<dyn Source>, ImageError>;
@@ -41,20 +43,20 @@ const FORMATS: &[Row] = &[
 /// # Errors
 /// [`ImageError::Io`], [`ImageError::Empty`], [`ImageError::UnknownFormat`], or what the format says;
 /// [`ImageError::Cancelled`] while waiting for standard input.
-pub fn open(name: &[u8], limits: &Limits, control: &Control) -> Result<Box<dyn Source>, SourceError> {
+pub fn open(name: &[u8], limits: &Limits, control: &Arc<Control>) -> Result<Box<dyn Source>, SourceError> {
     open_image(name, limits, control).map_err(|error| SourceError {
         input: name.to_vec(),
         error,
     })
 }
 
-fn open_image(name: &[u8], limits: &Limits, control: &Control) -> Result<Box<dyn Source>, ImageError> {
+fn open_image(name: &[u8], limits: &Limits, control: &Arc<Control>) -> Result<Box<dyn Source>, ImageError> {
     let unreadable = |error| ImageError::Io {
         path: name.to_vec(),
         error,
     };
-    if name == standard_input::NAME {
-        return open_file(standard_input::spool(limits.max_spooled_bytes, control)?, name);
+    if name == STANDARD_INPUT {
+        return open_file(spool(limits.max_spooled_bytes, control)?, name);
     }
     let path = Path::new(OsStr::from_bytes(name));
     let metadata = path.metadata().map_err(unreadable)?;
@@ -90,4 +92,25 @@ fn open_file(mut file: File, name: &[u8]) -> Result<Box<dyn Source>, ImageError>
             Err(ImageError::UnknownFormat { head })
         }
     }
+}
+
+/// Keeps standard input in a temporary file without a name, since formats want to look back.
+fn spool(limit: u64, control: &Arc<Control>) -> Result<File, ImageError> {
+    let failed = |path: &[u8], error| ImageError::Io {
+        path: path.to_vec(),
+        error,
+    };
+    let directory = std::env::temp_dir();
+    let mut file =
+        tempfile::tempfile_in(&directory).map_err(|error| failed(directory.as_os_str().as_bytes(), error))?;
+    let input = Input::open(STANDARD_INPUT, control).map_err(|error| failed(STANDARD_INPUT, error))?;
+    let copied = io::copy(&mut input.take(limit.saturating_add(1)), &mut file);
+    if control.is_cancelled() {
+        return Err(ImageError::Cancelled);
+    }
+    if copied.map_err(|error| failed(STANDARD_INPUT, error))? > limit {
+        return Err(ImageError::InputTooLarge { limit });
+    }
+    file.rewind().map_err(|error| failed(STANDARD_INPUT, error))?;
+    Ok(file)
 }

@@ -63,6 +63,8 @@ impl Skip {
 pub struct Selection {
     /// Absolute paths inside the root, bytewise sorted, without a slash at the end.
     skipped_paths: Vec<Vec<u8>>,
+    /// Those of them that a person asked for, who should hear when one is not there.
+    asked: Vec<Vec<u8>>,
     /// Take files of every owner, not only of root.
     pub all_owners: bool,
     /// Stay on the filesystem the tree starts on.
@@ -70,21 +72,17 @@ pub struct Selection {
 }
 
 impl Selection {
-    /// A selection that leaves out `paths`, absolute inside the root, and all that is below them.
-    pub fn new(paths: impl IntoIterator<Item = Vec<u8>>) -> Self {
-        let mut skipped_paths: Vec<Vec<u8>> = paths
-            .into_iter()
-            .map(|mut path| {
-                while path.last() == Some(&b'/') {
-                    path.pop();
-                }
-                path
-            })
-            .collect();
+    /// A selection that leaves out these paths, absolute inside the root, and all that is below them: `usual`
+    /// ones, which need not be there, and those that were `asked` for.
+    pub fn new(usual: impl IntoIterator<Item = Vec<u8>>, asked: impl IntoIterator<Item = Vec<u8>>) -> Self {
+        let asked: Vec<Vec<u8>> = asked.into_iter().map(without_slash).collect();
+        let usual = usual.into_iter().map(without_slash);
+        let mut skipped_paths: Vec<Vec<u8>> = usual.chain(asked.iter().cloned()).collect();
         skipped_paths.sort();
         skipped_paths.dedup();
         Self {
             skipped_paths,
+            asked,
             all_owners: false,
             one_file_system: false,
         }
@@ -99,6 +97,11 @@ impl Selection {
             .is_ok()
     }
 
+    /// The paths that were asked for.
+    pub fn asked(&self) -> impl Iterator<Item = &[u8]> {
+        self.asked.iter().map(Vec::as_slice)
+    }
+
     /// Whether a file of this owner is left out.
     #[must_use]
     pub fn skips_owner(&self, uid: u32) -> bool {
@@ -109,8 +112,15 @@ impl Selection {
 impl Default for Selection {
     /// Keylime's choice: not its directories, and only files of root.
     fn default() -> Self {
-        Self::new(DEFAULT_SKIPPED_PATHS.map(|path| path.as_bytes().to_vec()))
+        Self::new(DEFAULT_SKIPPED_PATHS.map(|path| path.as_bytes().to_vec()), [])
     }
+}
+
+fn without_slash(mut path: Vec<u8>) -> Vec<u8> {
+    while path.last() == Some(&b'/') {
+        path.pop();
+    }
+    path
 }
 
 #[cfg(test)]
@@ -119,7 +129,7 @@ mod tests {
 
     #[test]
     fn a_path_is_skipped_by_its_whole_name() {
-        let selection = Selection::new([b"/var/".to_vec(), b"/etc/motd".to_vec()]);
+        let selection = Selection::new([b"/var/".to_vec()], [b"/etc/motd".to_vec()]);
         for (path, skipped) in [
             ("/var", true),
             ("/variant", false),

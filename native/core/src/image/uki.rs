@@ -125,7 +125,7 @@ impl Section {
     }
 }
 
-/// Whether a file that starts with these bytes, 4 096 or more if it has them, is a PE file with the sections
+/// Whether a file that starts with these bytes, enough of them for its section table, is a PE file with the sections
 /// of a unified kernel image. A kernel that is a PE file has none of them.
 #[must_use]
 pub fn looks_like(head: &[u8]) -> bool {
@@ -164,7 +164,13 @@ fn sections(
             problem: "no PE signature",
         }));
     }
-    let count = usize::from(short(&pe, 6)).min(MAX_SECTIONS);
+    let count = usize::from(short(&pe, 6));
+    if count > MAX_SECTIONS {
+        return Err(SectionsError::Uki(UkiError::Malformed {
+            offset: pe_offset,
+            problem: "more sections than any boot loader takes",
+        }));
+    }
     let mut offset = pe_offset
         .saturating_add(u64::from(short(&pe, 20)))
         .saturating_add(24);
@@ -296,6 +302,10 @@ fn one<'a>(
 }
 
 impl Source for Uki {
+    fn size_bytes(&self) -> Option<u64> {
+        self.initramfs.size_bytes()
+    }
+
     fn scan<'s>(&'s self, scan: &Scan<'_>, sink: &mut dyn Sink<'s>) -> Result<Layer, ImageError> {
         let note = |code, text: &str| Note {
             code,

@@ -1,7 +1,7 @@
 //! What members do to a tree: one case a row, for our reader and for a booted kernel.
 //!
 //! Every case is an archive of its own under a directory of its own, so that all of them fit into one
-//! initramfs. What is expected is what Linux 6.1 makes of it; `tests/kernel_oracle.rs` asks the kernel.
+//! initramfs. What is expected is what Linux 6.1 makes of it; `tests/kernel_boot` asks the kernel.
 
 use super::cpio::{Member, character_device, directory, fifo, file, socket, symlink, trailer};
 
@@ -11,16 +11,16 @@ pub(crate) struct Case {
     /// Below the case's own directory, which is made first and is where relative names start.
     pub(crate) members: Vec<Member>,
     /// Regular files below that directory, and their bytes.
-    pub(crate) files: Vec<(&'static [u8], &'static [u8])>,
+    pub(crate) files: Vec<(Vec<u8>, &'static [u8])>,
 }
 
-fn case(why: &'static str, members: Vec<Member>, files: &[(&'static str, &'static str)]) -> Case {
+fn case(why: &'static str, members: Vec<Member>, files: &[(&str, &'static str)]) -> Case {
     Case {
         why,
         members,
         files: files
             .iter()
-            .map(|(name, data)| (name.as_bytes(), data.as_bytes()))
+            .map(|(name, data)| (name.as_bytes().to_vec(), data.as_bytes()))
             .collect(),
     }
 }
@@ -49,6 +49,10 @@ impl Case {
 /// Members that act on a tree without any error, each row of the kernel's rules once.
 pub(crate) fn cases() -> Vec<Case> {
     let long = "n".repeat(256);
+    // 41 links in a row: the kernel follows 40.
+    let mut chain = vec![directory("l0"), symlink("l1", "l0")];
+    chain.extend((2..=41).map(|n| symlink(format!("l{n}"), format!("l{}", n - 1))));
+    chain.extend([file("l40/x", "1"), file("l41/y", "2")]);
     let mut cases = vec![
         // A regular file on what is there.
         case("a new file", vec![file("f", "1")], &[("f", "1")]),
@@ -106,6 +110,16 @@ pub(crate) fn cases() -> Vec<Case> {
             "a full directory stays, the file is dropped",
             vec![directory("f"), file("f/x", "1"), file("f", "22"), file("g", "3")],
             &[("f/x", "1"), ("g", "3")],
+        ),
+        case(
+            "with a slash after it, a symbolic link to an empty directory stays",
+            vec![
+                directory("r"),
+                symlink("l", "r"),
+                file("l/", "1"),
+                file("l/x", "2"),
+            ],
+            &[("r/x", "2")],
         ),
         // A directory on what is there.
         case(
@@ -172,6 +186,16 @@ pub(crate) fn cases() -> Vec<Case> {
             &[("l/x", "2"), ("l/y", "1")],
         ),
         case(
+            "a symbolic link with a slash after it removes an empty directory and is not made",
+            vec![
+                directory("r"),
+                directory("l"),
+                symlink("l/", "r"),
+                file("l/x", "1"),
+            ],
+            &[],
+        ),
+        case(
             "a symbolic link replaces a file and a symbolic link",
             vec![
                 directory("r"),
@@ -190,6 +214,17 @@ pub(crate) fn cases() -> Vec<Case> {
                 file("b", "").linked(3, 2),
             ],
             &[("a", "1"), ("b", "1")],
+        ),
+        case(
+            "symbolic links have no hard links",
+            vec![
+                directory("r"),
+                symlink("a", "r").linked(3, 2),
+                symlink("b", "").linked(3, 2),
+                file("a/x", "1"),
+                file("b/y", "2"),
+            ],
+            &[("r/x", "1"), ("y", "2")],
         ),
         // Devices, fifos, sockets.
         case(
@@ -210,6 +245,21 @@ pub(crate) fn cases() -> Vec<Case> {
                 file("e", "1").linked(5, 2),
             ],
             &[("e", "1")],
+        ),
+        case(
+            "directories have no hard links",
+            vec![
+                directory("c").linked(5, 2),
+                directory("d").linked(5, 2),
+                file("c/x", "1"),
+                file("d/y", "2"),
+            ],
+            &[("c/x", "1"), ("d/y", "2")],
+        ),
+        case(
+            "a device on a full directory is dropped",
+            vec![directory("d"), file("d/x", "1"), character_device("d")],
+            &[("d/x", "1")],
         ),
         case(
             "a member of no kind removes what is there",
@@ -343,6 +393,12 @@ pub(crate) fn cases() -> Vec<Case> {
             vec![symlink("l", ""), file("l/x", "1")],
             &[("x", "1")],
         ),
+        case("40 symbolic links are followed, not 41", chain, &[("l0/x", "1")]),
+        case(
+            "a part of 255 bytes",
+            vec![file(&long[1..], "1")],
+            &[(&long[1..], "1")],
+        ),
         // Hard links.
         case(
             "data on the first name",
@@ -411,6 +467,24 @@ pub(crate) fn cases() -> Vec<Case> {
             &[("a", "1"), ("b", "")],
         ),
         case(
+            "a trailer that is a directory resets",
+            vec![
+                file("a", "1").linked(9, 2),
+                directory("TRAILER!!!"),
+                file("b", "").linked(9, 2),
+            ],
+            &[("a", "1"), ("b", "")],
+        ),
+        case(
+            "the trailer's name in a directory is only a name",
+            vec![
+                file("a", "1").linked(9, 2),
+                file("./TRAILER!!!", "2"),
+                file("b", "").linked(9, 2),
+            ],
+            &[("a", "1"), ("b", "1"), ("TRAILER!!!", "2")],
+        ),
+        case(
             "the trailer's name in data means nothing",
             vec![file("a", "TRAILER!!!\0"), file("b", "1")],
             &[("a", "TRAILER!!!\0"), ("b", "1")],
@@ -465,6 +539,33 @@ pub(crate) fn cases() -> Vec<Case> {
             &[("t", "22")],
         ),
         case(
+            "a symbolic link that is linked and leads nowhere: its target is made",
+            vec![
+                directory("r"),
+                file("a", "1").linked(9, 2),
+                symlink("a", "r/new"),
+                file("b", "22").linked(9, 2),
+            ],
+            &[("r/new", "22")],
+        ),
+        case(
+            "a symbolic link that is linked and leads to a directory, itself, or a name with a slash",
+            vec![
+                directory("r"),
+                file("a", "1").linked(9, 2),
+                symlink("a", "r"),
+                file("b", "2").linked(9, 2),
+                file("c", "3").linked(10, 2),
+                symlink("c", "d"),
+                file("d", "4").linked(10, 2),
+                file("e", "5").linked(11, 2),
+                symlink("e", "new/"),
+                file("f", "6").linked(11, 2),
+                file("g", "7"),
+            ],
+            &[("g", "7")],
+        ),
+        case(
             "the first name has become a directory: it cannot be linked",
             vec![
                 file("a", "1").linked(9, 2),
@@ -497,7 +598,7 @@ pub(crate) fn cases() -> Vec<Case> {
     cases.push(Case {
         why: "names are bytes",
         members: vec![file(b"\xff\xfe \n\x1b", "1")],
-        files: vec![(b"\xff\xfe \n\x1b", b"1")],
+        files: vec![(b"\xff\xfe \n\x1b".to_vec(), b"1")],
     });
     cases
 }

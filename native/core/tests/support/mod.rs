@@ -2,3 +2,5 @@
 
 pub(crate) mod cases;
 pub(crate) mod cpio;
+pub(crate) mod scan;
+pub(crate) mod tools;

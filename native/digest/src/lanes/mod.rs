@@ -18,7 +18,7 @@ mod sha_ni;
 #[cfg(test)]
 mod tests;
 
-use crate::{Algorithm, Digest};
+use crate::{Algorithm, Digest, MAX_LEN};
 
 /// What a compression function takes at a time.
 pub(crate) type Block = [u8; 64];
@@ -84,6 +84,28 @@ impl Lanes {
         self.initial
     }
 
+    /// Compresses the blocks of one stream.
+    pub(crate) fn one(&self, state: &mut State, blocks: &[Block]) {
+        (self.one)(state, blocks);
+    }
+
+    /// Compresses the blocks of two streams, of each the same number.
+    pub(crate) fn two(
+        &self,
+        left_state: &mut State,
+        left: &[Block],
+        right_state: &mut State,
+        right: &[Block],
+    ) {
+        match self.two {
+            Some(two) => two(left_state, left, right_state, right),
+            None => {
+                (self.one)(left_state, left);
+                (self.one)(right_state, right);
+            }
+        }
+    }
+
     /// Compresses what the lanes have ready. False if neither has anything.
     pub(crate) fn step(&self, left: &mut impl Lane, right: &mut impl Lane) -> bool {
         let (from_left, from_right) = match (left.ready(), right.ready()) {
@@ -91,13 +113,7 @@ impl Lanes {
                 let count = left.len().min(right.len());
                 let left = left.get(..count).unwrap_or(left);
                 let right = right.get(..count).unwrap_or(right);
-                match self.two {
-                    Some(two) => two(left_state, left, right_state, right),
-                    None => {
-                        (self.one)(left_state, left);
-                        (self.one)(right_state, right);
-                    }
-                }
+                self.two(left_state, left, right_state, right);
                 (count, count)
             }
             (Some((state, blocks)), None) => {
@@ -117,11 +133,15 @@ impl Lanes {
 
     /// The digest of a stream whose padding is in its state.
     pub(crate) fn digest(&self, state: &State) -> Digest {
-        let mut bytes = [0; 32];
+        let mut bytes = [0; MAX_LEN];
         for (to, word) in bytes.chunks_exact_mut(4).zip(state) {
             to.copy_from_slice(&word.to_be_bytes());
         }
-        Digest::truncated(self.algorithm, &bytes)
+        // SHA-1 has left the words behind its digest alone: they are zero. SHA-224 has not.
+        if let (Algorithm::Sha224, Some(rest)) = (self.algorithm, bytes.get_mut(self.algorithm.len()..)) {
+            rest.fill(0);
+        }
+        Digest::from_padded(self.algorithm, bytes)
     }
 }
 

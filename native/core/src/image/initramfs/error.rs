@@ -236,9 +236,33 @@ pub enum InitramfsError {
         /// The limit.
         limit: u64,
     },
+    /// More compressed segments than are allowed.
+    #[error("{segment}: more than {limit} compressed segments")]
+    TooManySegments {
+        /// The first one too many.
+        segment: Segment,
+        /// The limit.
+        limit: u64,
+    },
+    /// Names and targets of links, or the paths they make, have more bytes than are allowed.
+    #[error("names, targets of links or paths have more than {limit} bytes")]
+    TextTooLarge {
+        /// The limit.
+        limit: u64,
+    },
+    /// Paths lead over more directories and links than are allowed.
+    #[error("member at {at}: paths up to here lead over more than {limit} parts")]
+    TooManySteps {
+        /// Where the member starts at which there were too many.
+        at: At,
+        /// The limit.
+        limit: u64,
+    },
     /// Directories are nested deeper than is allowed.
-    #[error("directories are more than {limit} deep")]
+    #[error("{} lies deeper than {limit} directories", Escaped(path))]
     TooDeep {
+        /// The directory.
+        path: Vec<u8>,
         /// The limit.
         limit: usize,
     },
@@ -259,14 +283,22 @@ pub enum InitramfsError {
 }
 
 impl InitramfsError {
-    /// Whether the kernel keeps what it has unpacked before: then the rest of the tree can be stated.
+    /// Whether the kernel keeps what we have unpacked before: then the rest of the tree can be stated.
     pub(super) fn leaves_a_tree(&self) -> bool {
+        if let Self::SegmentTruncated { segment, .. } | Self::SegmentCorrupt { segment, .. } = self {
+            // The kernel unpacks a `.lzma` stream by as much as its dictionary holds, and takes no member out of
+            // what it could not fill.
+            return segment.compression != Compression::Lzma;
+        }
         !matches!(
             self,
             Self::WindowTooLarge { .. }
                 | Self::UnpackedTooLarge { .. }
                 | Self::RatioTooHigh { .. }
                 | Self::TooManyMembers { .. }
+                | Self::TooManySegments { .. }
+                | Self::TextTooLarge { .. }
+                | Self::TooManySteps { .. }
                 | Self::TooDeep { .. }
                 | Self::Nothing
         )
@@ -309,6 +341,9 @@ impl Explain for InitramfsError {
             Self::UnpackedTooLarge { .. } => "INITRAMFS_TOO_LARGE",
             Self::RatioTooHigh { .. } => "INITRAMFS_RATIO_TOO_HIGH",
             Self::TooManyMembers { .. } => "INITRAMFS_TOO_MANY_MEMBERS",
+            Self::TooManySegments { .. } => "INITRAMFS_TOO_MANY_SEGMENTS",
+            Self::TextTooLarge { .. } => "INITRAMFS_TEXT_TOO_LARGE",
+            Self::TooManySteps { .. } => "INITRAMFS_TOO_MANY_STEPS",
             Self::TooDeep { .. } => "INITRAMFS_TOO_DEEP",
             Self::PathTooLong { .. } => "INITRAMFS_PATH_TOO_LONG",
             Self::Nothing => "INITRAMFS_NOTHING",
@@ -327,19 +362,23 @@ impl Explain for InitramfsError {
             | Self::ChecksumWrong { at, .. }
             | Self::PaddingBroken { at }
             | Self::JunkInSegment { at, .. }
-            | Self::TooManyMembers { at, .. } => Some(at.segment.map_or(at.offset, |segment| segment.offset)),
+            | Self::TooManyMembers { at, .. }
+            | Self::TooManySteps { at, .. } => Some(at.segment.map_or(at.offset, |segment| segment.offset)),
             Self::SegmentTruncated { segment, .. }
             | Self::SegmentCorrupt { segment, .. }
             | Self::FirstSegmentForeign { segment }
             | Self::WindowTooLarge { segment, .. }
+            | Self::TooManySegments { segment, .. }
             | Self::UnpackedTooLarge { segment, .. }
             | Self::RatioTooHigh { segment, .. } => Some(segment.offset),
             Self::SegmentUnknown { offset, .. } => Some(*offset),
-            Self::TooDeep { .. } | Self::PathTooLong { .. } => None,
+            Self::TextTooLarge { .. } | Self::TooDeep { .. } | Self::PathTooLong { .. } => None,
             Self::Nothing => Some(0),
         };
         let path = match self {
-            Self::ChecksumWrong { name, .. } | Self::PathTooLong { name, .. } => Some(name.clone()),
+            Self::ChecksumWrong { name, .. }
+            | Self::PathTooLong { name, .. }
+            | Self::TooDeep { path: name, .. } => Some(name.clone()),
             _ => None,
         };
         Place {
@@ -383,10 +422,17 @@ impl Explain for InitramfsError {
             }
             Self::ChecksumWrong { .. } => "the kernel keeps this file and stops; copy the initramfs again",
             Self::WindowTooLarge { .. } => "the kernel refuses it as well; compress with a smaller window",
-            Self::UnpackedTooLarge { .. } | Self::RatioTooHigh { .. } | Self::TooManyMembers { .. } => {
-                "raise the limit if the image is known to be good"
+            Self::UnpackedTooLarge { .. } => {
+                "if the image is known to be good, raise --limit max-unpacked-bytes"
             }
-            Self::TooDeep { .. } => "no initramfs needs this; look where it comes from",
+            Self::RatioTooHigh { .. } => "if the image is known to be good, raise --limit max-ratio",
+            Self::TooManyMembers { .. } => "if the image is known to be good, raise --limit max-files",
+            Self::TooDeep { .. } => {
+                "no initramfs needs this; if it is known to be good, raise --limit max-depth"
+            }
+            Self::TooManySegments { .. } | Self::TextTooLarge { .. } | Self::TooManySteps { .. } => {
+                "no initramfs needs this; look where it comes from"
+            }
             Self::PathTooLong { .. } => "the kernel cannot give such a path to IMA; shorten it",
             Self::Nothing => "check how the file was made",
         })

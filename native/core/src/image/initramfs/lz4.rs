@@ -73,7 +73,10 @@ impl<'c, F: Fill> Legacy<'c, F> {
         if u32::try_from(found) != Ok(size) {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        self.block.resize(BLOCK_BYTES, 0);
+        if self.block.is_empty() {
+            // Zeroed by the operating system, page by page as they are written: a tiny block costs little.
+            self.block = vec![0; BLOCK_BYTES];
+        }
         self.len = lz4_flex::block::decompress_into(&self.packed, &mut self.block)
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
         self.taken = 0;

@@ -27,7 +27,7 @@ use std::ops::Range;
 use std::os::unix::fs::FileExt as _;
 
 use super::cursor::{Cursor, Fill};
-use super::{Fact, ImageError, Layer, Scan, Sink, Source};
+use super::{Fact, ImageError, Layer, Note, Scan, Sink, Source};
 use ima_assay_digest::Control;
 
 /// Read ahead in the file.
@@ -39,6 +39,8 @@ const BUFFER_BYTES: usize = 256 << 10;
 pub fn looks_like(head: &[u8]) -> bool {
     let padding = head.iter().take_while(|byte| **byte == 0).count();
     match head.get(padding..).unwrap_or_default() {
+        // Padding of any length may stand in front.
+        [] => true,
         [b'0', b'7', b'0', b'7', b'0', b'1' | b'2' | b'7', ..] => true,
         // The binary format in both byte orders: refused, with a better word than "unknown".
         [0xc7, 0x71, ..] | [0x71, 0xc7, ..] => padding == 0,
@@ -102,11 +104,17 @@ impl Initramfs {
 }
 
 impl Source for Initramfs {
+    fn size_bytes(&self) -> Option<u64> {
+        Some(self.parts.iter().map(range_len).fold(0, u64::saturating_add))
+    }
+
     fn scan<'s>(&'s self, scan: &Scan<'_>, sink: &mut dyn Sink<'s>) -> Result<Layer, ImageError> {
-        let size: u64 = self.parts.iter().map(range_len).fold(0, u64::saturating_add);
-        scan.control.add_input_total_bytes(size);
+        let size = self.size_bytes().unwrap_or(0);
         if size == 0 {
             return Err(ImageError::Empty);
+        }
+        for path in scan.selection.asked() {
+            sink.note(Note::unmet_skip(path, "an initramfs is taken whole"));
         }
         let mut parts = self.parts.clone();
         let bootconfig = self.cut_bootconfig(&mut parts)?;

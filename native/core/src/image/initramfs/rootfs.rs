@@ -5,6 +5,7 @@
 //! makes a missing parent. Source: Linux, `fs/namei.c` and `init/initramfs.c`.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::collections::btree_map::{self, Entry};
 use std::fmt;
@@ -110,6 +111,10 @@ pub(super) struct Rootfs {
     nodes: Vec<Node>,
     free: Vec<Inode>,
     max_symlinks: usize,
+    /// Bytes of names and targets in it.
+    text_bytes: u64,
+    /// Parts of paths that were looked at so far.
+    steps: Cell<u64>,
 }
 
 /// A path resolved but for its last part.
@@ -131,6 +136,8 @@ impl Rootfs {
             nodes: Vec::new(),
             free: Vec::new(),
             max_symlinks,
+            text_bytes: 0,
+            steps: Cell::new(0),
         };
         rootfs.add_node(Body::Directory {
             parent: ROOT,
@@ -160,6 +167,20 @@ impl Rootfs {
                 Inode(self.nodes.len().saturating_sub(1))
             }
         }
+    }
+
+    /// Bytes of all names and targets that are kept.
+    pub(super) fn text_bytes(&self) -> u64 {
+        self.text_bytes
+    }
+
+    /// Parts of paths that were looked at so far: a short name may lead over many, through symbolic links.
+    pub(super) fn steps(&self) -> u64 {
+        self.steps.get()
+    }
+
+    fn count_step(&self) {
+        self.steps.set(self.steps.get().saturating_add(1));
     }
 
     fn body(&self, inode: Inode) -> &Body {
@@ -214,6 +235,7 @@ impl Rootfs {
                 return Ok(Last::Directory(here));
             };
             let is_last = after.iter().all(|byte| *byte == b'/');
+            self.count_step();
             match name {
                 b"." => {}
                 b".." => here = self.parent(here),
@@ -249,6 +271,7 @@ impl Rootfs {
             if !after.is_empty() {
                 pending.push(after);
             }
+            self.count_step();
             match name {
                 b"." => {}
                 b".." => here = self.parent(here),
@@ -317,6 +340,7 @@ impl Rootfs {
         }) = self.nodes.get_mut(parent.0)
         {
             entries.insert(name.into(), inode);
+            self.text_bytes = self.text_bytes.saturating_add(len(name));
         }
         if let Some(node) = self.nodes.get_mut(inode.0) {
             node.links = node.links.saturating_add(1);
@@ -333,12 +357,15 @@ impl Rootfs {
             return;
         };
         let Some(inode) = entries.remove(name) else { return };
+        self.text_bytes = self.text_bytes.saturating_sub(len(name));
         let Some(node) = self.nodes.get_mut(inode.0) else {
             return;
         };
         node.links = node.links.saturating_sub(1);
         if node.links == 0 {
-            node.body = Body::Gone;
+            if let Body::Symlink(target) = std::mem::replace(&mut node.body, Body::Gone) {
+                self.text_bytes = self.text_bytes.saturating_sub(len(&target));
+            }
             self.free.push(inode);
         }
     }
@@ -359,6 +386,7 @@ impl Rootfs {
             return Err(Refusal::NameTooLong);
         }
         let inode = self.add_node(Body::Symlink(target.into()));
+        self.text_bytes = self.text_bytes.saturating_add(len(target));
         self.insert(parent, name, inode);
         Ok(())
     }
@@ -463,8 +491,12 @@ impl Rootfs {
     /// Hands over every path that is no directory, in bytewise order of each directory.
     ///
     /// # Errors
-    /// `false` where directories are more than `max_depth` deep.
-    pub(super) fn each(&self, max_depth: usize, mut take: impl FnMut(&[u8], Found<'_>)) -> bool {
+    /// The first directory that lies deeper than `max_depth` others.
+    pub(super) fn each(
+        &self,
+        max_depth: usize,
+        mut take: impl FnMut(&[u8], Found<'_>),
+    ) -> Result<(), Vec<u8>> {
         let mut path = Vec::new();
         let mut open: Vec<(EntriesLeft<'_>, usize)> = Vec::new();
         if let Body::Directory { entries, .. } = self.body(ROOT) {
@@ -480,8 +512,8 @@ impl Rootfs {
             path.extend_from_slice(name);
             match self.body(*inode) {
                 Body::Directory { entries, .. } => {
-                    if open.len() >= max_depth {
-                        return false;
+                    if open.len() > max_depth {
+                        return Err(path);
                     }
                     open.push((entries.iter(), path.len()));
                 }
@@ -491,7 +523,7 @@ impl Rootfs {
                 Body::Gone => {}
             }
         }
-        true
+        Ok(())
     }
 }
 
@@ -503,10 +535,15 @@ fn first_part(path: &[u8]) -> Option<(&[u8], &[u8])> {
     path.split_at_checked(end)
 }
 
+fn len(text: &[u8]) -> u64 {
+    u64::try_from(text.len()).unwrap_or(u64::MAX)
+}
+
 /// The names under which inodes with several links were seen first, since the last trailer.
 #[derive(Default)]
 pub(super) struct LinkTable {
     names: BTreeMap<(u32, u32, u32, Kind), Box<[u8]>>,
+    text_bytes: u64,
 }
 
 impl LinkTable {
@@ -516,12 +553,19 @@ impl LinkTable {
             Entry::Occupied(first) => Some(first.into_mut()),
             Entry::Vacant(place) => {
                 place.insert(name.into());
+                self.text_bytes = self.text_bytes.saturating_add(len(name));
                 None
             }
         }
     }
 
+    /// Bytes of all names that are kept.
+    pub(super) fn text_bytes(&self) -> u64 {
+        self.text_bytes
+    }
+
     pub(super) fn clear(&mut self) {
         self.names.clear();
+        self.text_bytes = 0;
     }
 }

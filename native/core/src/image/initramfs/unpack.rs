@@ -20,6 +20,7 @@ use super::rootfs::{Data, Found, LinkTable, Refusal, Rootfs};
 use crate::image::cursor::{Cursor, Fill};
 use crate::image::handover::{self, Handover};
 use crate::image::{ContentId, File, ImageError, Layer, Limits, Note, Scan, Sink, Skip};
+use crate::path::Escaped;
 
 /// Read ahead in what a segment unpacks to.
 const UNPACKED_BUFFER_BYTES: usize = 128 << 10;
@@ -44,6 +45,7 @@ pub(super) struct Unpacker<'a, 's> {
     inventory: Inventory,
     handover: Handover,
     members: u64,
+    segments: u64,
     name: Vec<u8>,
 }
 
@@ -64,6 +66,7 @@ impl<'a, 's> Unpacker<'a, 's> {
             inventory: Inventory::default(),
             handover: Handover::new(),
             members: 0,
+            segments: 0,
             name: Vec::new(),
         }
     }
@@ -139,6 +142,11 @@ impl<'a, 's> Unpacker<'a, 's> {
             .into());
         };
         let segment = Segment { offset, compression };
+        let limit = self.scan.limits.max_segments;
+        if self.segments >= limit {
+            return Err(InitramfsError::TooManySegments { segment, limit }.into());
+        }
+        self.segments = self.segments.saturating_add(1);
         if let Some(reason) = compression.kernel_refuses(head) {
             let at = At {
                 segment: None,
@@ -211,11 +219,28 @@ impl<'a, 's> Unpacker<'a, 's> {
             let done = self.named_member(cursor, at, &header, &mut name);
             self.name = name;
             done?;
+            self.check_effort(at)?;
         }
         skip(cursor, header.data_padding(), at, Part::Padding)
     }
 
+    /// Refuses a tree of short members that takes much memory, or much time to find one's way in.
+    fn check_effort(&self, at: At) -> Result<(), ImageError> {
+        let limit = self.scan.limits.max_text_bytes;
+        if self.rootfs.text_bytes() > limit || self.links.text_bytes() > limit {
+            return Err(InitramfsError::TextTooLarge { limit }.into());
+        }
+        let limit = self.scan.limits.max_path_steps;
+        if self.rootfs.steps() > limit {
+            return Err(InitramfsError::TooManySteps { at, limit }.into());
+        }
+        Ok(())
+    }
+
     /// Passes over a member that the kernel does not even look at.
+    ///
+    /// One thing is not followed here: where its header lies in two of the pieces in which the kernel's decoder
+    /// hands on what a segment unpacks to, the kernel takes it for another one over and over again, and stops.
     fn skip_member<F: Fill>(
         &mut self,
         cursor: &mut Cursor<F>,
@@ -280,7 +305,10 @@ impl<'a, 's> Unpacker<'a, 's> {
             }
             Kind::None => {
                 self.rootfs.clean_path(name, kind);
-                let text = format!("the kernel makes nothing of the member at {at}: its mode has no kind");
+                let text = format!(
+                    "the kernel makes nothing of {} at {at}: its mode has no kind",
+                    Escaped(name)
+                );
                 self.note("MEMBER_SKIPPED", at, Some(name), text);
                 Ok(())
             }
@@ -413,7 +441,7 @@ impl<'a, 's> Unpacker<'a, 's> {
     }
 
     fn dropped(&mut self, at: At, name: &[u8], refusal: Refusal) {
-        let text = format!("the kernel drops the member at {at}: {refusal}");
+        let text = format!("the kernel drops {} at {at}: {refusal}", Escaped(name));
         self.note("MEMBER_DROPPED", at, Some(name), text);
     }
 
@@ -443,11 +471,18 @@ impl<'a, 's> Unpacker<'a, 's> {
         } = self;
         let (mut empty, mut stopped) = (None, Ok(()));
         let (mut files, mut too_long, mut long_name) = (0_u64, 0_u64, Vec::new());
+        let (mut text_bytes, text_limit) = (0_u64, scan.limits.max_text_bytes);
         let limit = scan.limits.max_depth;
-        let is_walked = rootfs.each(limit, |path, found| match found {
+        let walked = rootfs.each(limit, |path, found| match found {
             Found::Symlink => sink.skip(Skip::Symlink),
             Found::Special => sink.skip(Skip::Special),
+            Found::Regular(_) if stopped.is_err() => {}
             Found::Regular(file) => {
+                text_bytes = text_bytes.saturating_add(u64::try_from(path.len()).unwrap_or(u64::MAX));
+                if text_bytes > text_limit {
+                    stopped = Err(InitramfsError::TextTooLarge { limit: text_limit }.into());
+                    return;
+                }
                 if u32::try_from(path.len()).map_or(true, |len| len >= PATH_MAX) {
                     too_long = too_long.saturating_add(1);
                     long_name = path.rsplit(|byte| *byte == b'/').next().unwrap_or(path).to_vec();
@@ -479,9 +514,7 @@ impl<'a, 's> Unpacker<'a, 's> {
             }
         });
         stopped?;
-        if !is_walked {
-            return Err(InitramfsError::TooDeep { limit }.into());
-        }
+        walked.map_err(|path| InitramfsError::TooDeep { path, limit })?;
         if too_long > 0 {
             sink.omit(
                 InitramfsError::PathTooLong {

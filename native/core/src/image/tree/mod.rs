@@ -4,7 +4,7 @@
 //! hostile link nor a rename during the walk leads out of the tree. It neither needs root nor asks the
 //! host's mount table.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::ffi::{CStr, CString};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, Stat, fstat, openat, statat};
 
-use super::{ContentId, Fact, File, ImageError, Layer, Scan, Sink, Skip, Source};
+use super::{ContentId, Fact, File, ImageError, Layer, Note, Scan, Sink, Skip, Source};
 
 /// A directory whose contents are a machine's root filesystem.
 pub struct Tree {
@@ -125,6 +125,8 @@ struct Walk<'a, 'b, 's> {
     pending: Vec<Pending>,
     /// Contents of files with several names, so that each is read once.
     linked: HashMap<Identity, ContentId>,
+    /// Paths to skip that were asked for and not met yet.
+    unmet: BTreeSet<&'a [u8]>,
     directories: u64,
     files: u64,
     bytes: u64,
@@ -138,6 +140,7 @@ impl Source for Tree {
             sink,
             pending: Vec::new(),
             linked: HashMap::new(),
+            unmet: scan.selection.asked().collect(),
             directories: 0,
             files: 0,
             bytes: 0,
@@ -150,6 +153,10 @@ impl Source for Tree {
         walk.read_directory(&self.root, &around)?;
         while let Some(next) = walk.pending.pop() {
             walk.enter(&next)?;
+        }
+        for path in std::mem::take(&mut walk.unmet) {
+            walk.sink
+                .note(Note::unmet_skip(path, "there is no such path in the tree"));
         }
         Ok(Layer {
             kind: "tree",
@@ -168,8 +175,7 @@ impl Walk<'_, '_, '_> {
     fn enter(&mut self, next: &Pending) -> Result<(), ImageError> {
         let Pending { parent, name, around } = next;
         let path = parent.path_of(name);
-        if self.scan.selection.skips_path(&path) {
-            self.sink.skip(Skip::Path);
+        if self.skips(&path) {
             return Ok(());
         }
         let flags = DIRECTORY_FLAGS | OFlags::NOFOLLOW;
@@ -198,6 +204,15 @@ impl Walk<'_, '_, '_> {
             parent: Some(Arc::clone(around)),
         });
         self.read_directory(&Arc::new(Directory { descriptor, path }), &around)
+    }
+
+    fn skips(&mut self, path: &[u8]) -> bool {
+        let is_skipped = self.scan.selection.skips_path(path);
+        if is_skipped {
+            self.unmet.remove(path);
+            self.sink.skip(Skip::Path);
+        }
+        is_skipped
     }
 
     fn read_directory(&mut self, directory: &Arc<Directory>, around: &Arc<Around>) -> Result<(), ImageError> {
@@ -270,8 +285,7 @@ impl Walk<'_, '_, '_> {
             return Ok(());
         }
         let path = directory.path_of(name);
-        if self.scan.selection.skips_path(&path) {
-            self.sink.skip(Skip::Path);
+        if self.skips(&path) {
             return Ok(());
         }
         if self.files >= self.scan.limits.max_files {
@@ -355,7 +369,7 @@ struct TreeFile {
 
 enum Reading {
     NotOpened,
-    Open(OwnedFd),
+    Open { descriptor: OwnedFd, taken: i64 },
     Ended,
 }
 
@@ -364,10 +378,11 @@ impl TreeFile {
         self.directory.error(&self.name, error)
     }
 
-    /// At the end of the file: whether it is still the one that was looked at.
-    fn finish(&mut self, descriptor: &OwnedFd) -> Result<(), ImageError> {
+    /// At the end of the file: whether it is still the one that was looked at, and `taken` all of it. Files that a
+    /// kernel makes up while they are read say that they have no bytes.
+    fn finish(&mut self, descriptor: &OwnedFd, taken: i64) -> Result<(), ImageError> {
         let after = State::of(&fstat(descriptor).map_err(|error| self.error(error))?);
-        if after == self.before {
+        if after == self.before && (taken == after.size || after.size == 0) {
             Ok(())
         } else {
             Err(ImageError::Changed {
@@ -387,16 +402,14 @@ impl ima_assay_digest::Content for TreeFile {
             .union(OFlags::CLOEXEC)
             .union(OFlags::NOCTTY)
             .union(OFlags::NONBLOCK);
-        let descriptor = match std::mem::replace(&mut self.progress, Reading::Ended) {
+        let (descriptor, before) = match std::mem::replace(&mut self.progress, Reading::Ended) {
             Reading::Ended => return Ok(0),
-            Reading::Open(descriptor) => descriptor,
-            Reading::NotOpened => openat(
-                &self.directory.descriptor,
-                self.name.as_c_str(),
-                FLAGS,
-                Mode::empty(),
-            )
-            .map_err(|error| self.error(error))?,
+            Reading::Open { descriptor, taken } => (descriptor, taken),
+            Reading::NotOpened => {
+                let name = self.name.as_c_str();
+                let opened = openat(&self.directory.descriptor, name, FLAGS, Mode::empty());
+                (opened.map_err(|error| self.error(error))?, 0)
+            }
         };
         let read = loop {
             match rustix::io::read(&descriptor, &mut *buffer) {
@@ -404,11 +417,13 @@ impl ima_assay_digest::Content for TreeFile {
                 other => break other.map_err(|error| self.error(error))?,
             }
         };
-        // A regular file gives less than asked only at its end: that saves a second read for most files.
-        if read < buffer.len() {
-            self.finish(&descriptor)?;
+        let taken = i64::try_from(read).map_or(i64::MAX, |read| before.saturating_add(read));
+        // At the size that was told a short read is the end, which saves a second one for most files. Elsewhere it
+        // is none: procfs, FUSE and network filesystems give less than asked in the middle.
+        if read == 0 || (read < buffer.len() && taken == self.before.size) {
+            self.finish(&descriptor, taken)?;
         } else {
-            self.progress = Reading::Open(descriptor);
+            self.progress = Reading::Open { descriptor, taken };
         }
         Ok(read)
     }

@@ -132,7 +132,7 @@ fn what_keylimes_generator_skips_is_skipped_and_counted() {
     assert_eq!(summary(&extraction).skipped, BTreeMap::from([(Skip::Path, 2)]));
 
     let mut own = options();
-    own.selection = Selection::new([b"/etc".to_vec(), b"/usr/var/x".to_vec()]);
+    own.selection = Selection::new([b"/etc".to_vec(), b"/usr/var/x".to_vec()], []);
     own.selection.all_owners = true;
     let listed: Vec<_> = digests(&extract_tree(root.path(), &own).unwrap())
         .into_keys()
@@ -150,7 +150,7 @@ fn a_tree_of_other_owners_is_not_an_empty_allowlist_but_an_error_that_says_so() 
     }
     let error = extract_tree(root.path(), &ExtractOptions::default()).unwrap_err();
     assert!(
-        matches!(error.error, ImageError::NothingListed { owners: 1 }),
+        matches!(error.error, ImageError::NothingListed { owners: 1, .. }),
         "{error}"
     );
 }

@@ -11,7 +11,7 @@ use super::{Both, load};
 use crate::lanes::{Block, State};
 
 /// Takes as many blocks of each stream as both have.
-#[target_feature(enable = "sha,sse2,ssse3,sse4.1")]
+#[target_feature(enable = "sha,avx")]
 pub(super) fn compress(left: &mut State, left_blocks: &[Block], right: &mut State, right_blocks: &[Block]) {
     // Four big-endian words, the first on top.
     let mask = _mm_set_epi64x(0x0001_0203_0405_0607, 0x0809_0a0b_0c0d_0e0f);
@@ -52,7 +52,7 @@ pub(super) fn compress(left: &mut State, left_blocks: &[Block], right: &mut Stat
 }
 
 #[inline]
-#[target_feature(enable = "sha")]
+#[target_feature(enable = "sha,avx")]
 fn rounds<const FUNCTION: i32>(abcd: Both, e: Both) -> Both {
     [
         _mm_sha1rnds4_epu32::<FUNCTION>(abcd[0], e[0]),
@@ -62,7 +62,7 @@ fn rounds<const FUNCTION: i32>(abcd: Both, e: Both) -> Both {
 
 /// E of these rounds, out of the state four rounds ago, added to `words`.
 #[inline]
-#[target_feature(enable = "sha")]
+#[target_feature(enable = "sha,avx")]
 fn next_e(abcd: Both, words: Both) -> Both {
     [
         _mm_sha1nexte_epu32(abcd[0], words[0]),
@@ -72,7 +72,7 @@ fn next_e(abcd: Both, words: Both) -> Both {
 
 /// Four rounds with the first of `words`; the others and the next four for the rounds to come.
 #[inline]
-#[target_feature(enable = "sha,sse2")]
+#[target_feature(enable = "sha,avx")]
 fn four_rounds<const FUNCTION: i32>(abcd: &mut Both, e: &mut Both, words: [Both; 4]) -> [Both; 4] {
     let [current, ..] = words;
     let this_e = next_e(*e, current);
@@ -88,7 +88,7 @@ fn shift_in([_, second, third, fourth]: [Both; 4], next: Both) -> [Both; 4] {
 
 /// The message schedule: words t to t + 3 from the sixteen before them.
 #[inline]
-#[target_feature(enable = "sha,sse2")]
+#[target_feature(enable = "sha,avx")]
 fn next_words([w0, w1, w2, w3]: [Both; 4]) -> Both {
     let partial = [_mm_sha1msg1_epu32(w0[0], w1[0]), _mm_sha1msg1_epu32(w0[1], w1[1])];
     let partial = [_mm_xor_si128(partial[0], w2[0]), _mm_xor_si128(partial[1], w2[1])];
@@ -100,7 +100,7 @@ fn next_words([w0, w1, w2, w3]: [Both; 4]) -> Both {
 
 /// A to D, and E, of both states.
 #[inline]
-#[target_feature(enable = "sse2")]
+#[target_feature(enable = "avx")]
 fn load_states(left: &State, right: &State) -> (Both, Both) {
     let [left, right] = [left, right].map(|state| {
         // SAFETY: the first four words of a state are 16 bytes; no alignment is needed.
@@ -112,7 +112,7 @@ fn load_states(left: &State, right: &State) -> (Both, Both) {
 }
 
 #[inline]
-#[target_feature(enable = "sse2,sse4.1")]
+#[target_feature(enable = "avx")]
 fn store_states(abcd: Both, e: Both, left: &mut State, right: &mut State) {
     for (state, abcd, e) in [(left, abcd[0], e[0]), (right, abcd[1], e[1])] {
         // SAFETY: the first four words of a state are 16 bytes; no alignment is needed.

@@ -30,7 +30,7 @@ static K: [[[u32; 4]; 4]; 4] = [
 ];
 
 /// Takes as many blocks of each stream as both have.
-#[target_feature(enable = "sha,sse2,ssse3,sse4.1")]
+#[target_feature(enable = "sha,avx")]
 pub(super) fn compress(left: &mut State, left_blocks: &[Block], right: &mut State, right_blocks: &[Block]) {
     // Four big-endian words.
     let mask = _mm_set_epi64x(0x0c0d_0e0f_0809_0a0b, 0x0405_0607_0001_0203);
@@ -64,14 +64,14 @@ pub(super) fn compress(left: &mut State, left_blocks: &[Block], right: &mut Stat
 }
 
 #[inline]
-#[target_feature(enable = "sse2")]
+#[target_feature(enable = "avx")]
 fn add(one: Both, other: Both) -> Both {
     [_mm_add_epi32(one[0], other[0]), _mm_add_epi32(one[1], other[1])]
 }
 
 /// The message schedule: words t to t + 3 from the sixteen before them.
 #[inline]
-#[target_feature(enable = "sha,sse2,ssse3")]
+#[target_feature(enable = "sha,avx")]
 fn next_words(w0: Both, w1: Both, w2: Both, w3: Both) -> Both {
     let sigma0 = [
         _mm_sha256msg1_epu32(w0[0], w1[0]),
@@ -89,7 +89,7 @@ fn next_words(w0: Both, w1: Both, w2: Both, w3: Both) -> Both {
 }
 
 #[inline]
-#[target_feature(enable = "sha,sse2")]
+#[target_feature(enable = "sha,avx")]
 fn four_rounds(abef: &mut Both, cdgh: &mut Both, words: Both, constants: &[u32; 4]) {
     // SAFETY: the array has the 16 bytes that are read; no alignment is needed.
     let constants: __m128i = unsafe { _mm_loadu_si128(constants.as_ptr().cast()) };
@@ -107,7 +107,7 @@ fn four_rounds(abef: &mut Both, cdgh: &mut Both, words: Both, constants: &[u32; 
 
 /// ABEF and CDGH of both states.
 #[inline]
-#[target_feature(enable = "sse2,ssse3,sse4.1")]
+#[target_feature(enable = "avx")]
 fn load_states(left: &State, right: &State) -> (Both, Both) {
     let [left, right] = [left, right].map(|state| {
         // SAFETY: a state has 32 bytes: two halves of 16; no alignment is needed.
@@ -128,7 +128,7 @@ fn load_states(left: &State, right: &State) -> (Both, Both) {
 }
 
 #[inline]
-#[target_feature(enable = "sse2,ssse3,sse4.1")]
+#[target_feature(enable = "avx")]
 fn store_states(abef: Both, cdgh: Both, left: &mut State, right: &mut State) {
     for (state, abef, cdgh) in [(left, abef[0], cdgh[0]), (right, abef[1], cdgh[1])] {
         let feba = _mm_shuffle_epi32::<0x1b>(abef);

@@ -242,6 +242,42 @@ fn only_the_first_segment_of_all_must_start_with_a_member() {
 }
 
 #[test]
+fn many_tiny_segments_are_read_in_no_time_and_more_are_refused() {
+    let first = archive(&[file("a", "1")]);
+    for (name, tool, arguments, _) in TOOLS {
+        let Some(mut tiny) = run(tool, &[arguments, &["-c"]].concat(), &[0; 4]) else {
+            continue;
+        };
+        tiny.extend_from_slice(&[0; 4]);
+        let options = Options::default();
+        let most = usize::try_from(options.limits.max_segments).unwrap();
+        let started = std::time::Instant::now();
+        let tree = read(&[first.clone(), tiny.repeat(most)].concat());
+        assert_eq!(tree.listing(), listing(&[("/a", "1")]), "{name}");
+        let code = error_code(&[first.clone(), tiny.repeat(most + 1)].concat());
+        assert_eq!(code, "INITRAMFS_TOO_MANY_SEGMENTS", "{name}");
+        eprintln!("{most} {name} segments, twice: {:?}", started.elapsed());
+        assert!(started.elapsed().as_secs() < 120, "{name}");
+    }
+}
+
+#[test]
+fn nothing_is_said_of_the_tree_behind_a_broken_lzma_stream() {
+    // The kernel takes no member out of the last piece of the size of the dictionary, and we do not know which.
+    let main = archive(&[file("before", "1"), file("large", data(6, 300_000))]);
+    for (tool, arguments) in [("xz", &["--format=lzma", "-c"][..]), ("gzip", &["-n"])] {
+        let Some(packed) = run(tool, arguments, &main) else {
+            continue;
+        };
+        let kept = Options::keep_going().read(&packed[..packed.len() / 2]);
+        match tool {
+            "xz" => assert_eq!(kept.map(|_| ()).unwrap_err().code(), "SEGMENT_TRUNCATED"),
+            _ => assert_eq!(kept.unwrap().listing(), listing(&[("/before", "1")])),
+        }
+    }
+}
+
+#[test]
 fn damage_is_found_by_the_checks_of_the_stream() {
     let main = archive(&[file("f", data(5, 3000))]);
     for (name, tool, arguments, _) in TOOLS {

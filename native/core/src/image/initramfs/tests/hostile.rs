@@ -43,20 +43,36 @@ fn a_file_that_was_cut_is_not_in_the_tree_and_no_short_content() {
     }
 }
 
-#[test]
-fn a_million_members_are_read_in_no_time() {
-    let mut bytes = Vec::new();
-    directory("d").write(&mut bytes);
-    for n in 0..1_000_000_u32 {
-        file(format!("d/{:06x}", n.wrapping_mul(0x9E37_79B1) >> 8), "").write(&mut bytes);
+/// So many empty files with names in no order.
+fn tiny_members(count: u32) -> Vec<u8> {
+    let mut bytes = members(&[directory("d")]);
+    let mut one = members(&[file("d/000000", "")]);
+    let at = 110 + 2;
+    for n in 0..count {
+        let name = format!("{:06x}", n.wrapping_mul(0x9E37_79B1) >> 8);
+        one[at..at + 6].copy_from_slice(name.as_bytes());
+        bytes.extend_from_slice(&one);
     }
     trailer().write(&mut bytes);
-    let started = std::time::Instant::now();
-    let tree = read(&bytes);
-    eprintln!("a million members: {:?}", started.elapsed());
-    assert!(tree.files.len() > 900_000);
-    // An unoptimised build on a busy machine; quadratic work would take hours.
-    assert!(started.elapsed().as_secs() < 120);
+    bytes
+}
+
+#[test]
+fn ten_times_as_many_members_take_about_ten_times_as_long() {
+    let time = |count| {
+        let bytes = tiny_members(count);
+        let started = std::time::Instant::now();
+        let tree = read(&bytes);
+        assert!(tree.files.len() > usize::try_from(count).unwrap() / 10 * 9);
+        started.elapsed()
+    };
+    // Not optimised, a million take half a minute.
+    let is_slow = std::env::var_os("IMA_ASSAY_SLOW_TESTS").is_some();
+    let many = if is_slow { 1_000_000 } else { 100_000 };
+    let (few_took, many_took) = (time(many / 10), time(many));
+    eprintln!("{many} members: {many_took:?}, a tenth of them: {few_took:?}");
+    // The machine may be busy with other things in between; quadratic work would take a hundred times as long.
+    assert!(many_took < few_took * 40);
 }
 
 #[test]
@@ -91,9 +107,9 @@ fn limits_are_kept() {
         directory("a/b/c"),
         file("a/b/c/f", ""),
     ]);
-    assert_eq!(limited(&|limits| limits.max_depth = 4, &deep), Ok(1));
+    assert_eq!(limited(&|limits| limits.max_depth = 3, &deep), Ok(1));
     assert_eq!(
-        limited(&|limits| limits.max_depth = 3, &deep),
+        limited(&|limits| limits.max_depth = 2, &deep),
         Err("INITRAMFS_TOO_DEEP")
     );
     let linked = archive(&[
@@ -104,6 +120,95 @@ fn limits_are_kept() {
     ]);
     assert_eq!(limited(&|limits| limits.max_symlinks = 2, &linked), Ok(1));
     assert_eq!(limited(&|limits| limits.max_symlinks = 1, &linked), Ok(0));
+}
+
+#[test]
+fn short_members_that_take_much_memory_or_time_are_refused() {
+    let limited = |change: &dyn Fn(&mut Limits), bytes: &[u8]| {
+        let mut options = Options::default();
+        change(&mut options.limits);
+        options
+            .read(bytes)
+            .map(|tree| tree.files.len())
+            .map_err(|error| error.code())
+    };
+    let text = |limit: u64| move |limits: &mut Limits| limits.max_text_bytes = limit;
+    // /dev, /dev/console and /root are there already: 14 bytes.
+    let names = archive(&[file("a", ""), file("b".repeat(99), "")]);
+    assert_eq!(limited(&text(14 + 100), &names), Ok(2));
+    assert_eq!(limited(&text(14 + 99), &names), Err("INITRAMFS_TEXT_TOO_LARGE"));
+    let targets = archive(&[symlink("a", "t".repeat(4000)), symlink("b", "t".repeat(4000))]);
+    assert_eq!(limited(&text(14 + 8002), &targets), Ok(0));
+    assert_eq!(
+        limited(&text(14 + 8001), &targets),
+        Err("INITRAMFS_TEXT_TOO_LARGE")
+    );
+    // What is replaced takes no memory any more.
+    let replaced: Vec<_> = (0..100).map(|_| symlink("a", "t".repeat(4000))).collect();
+    assert_eq!(limited(&text(14 + 4001), &archive(&replaced)), Ok(0));
+    let removed: Vec<_> = (0..100)
+        .flat_map(|n| {
+            [
+                directory("d"),
+                file("d", ""),
+                directory("d"),
+                symlink("d", format!("{n}")),
+            ]
+        })
+        .collect();
+    assert_eq!(limited(&text(14 + 3), &archive(&removed)), Ok(0));
+    // The table of links keeps names of its own, until a trailer.
+    let linked = |n: u32| file(format!("no/{}", "l".repeat(1000)), "").linked(n, 2);
+    let links = [members(&[linked(1), linked(2), trailer()]), archive(&[linked(3)])].concat();
+    assert_eq!(limited(&text(2006), &links), Ok(0));
+    assert_eq!(limited(&text(2005), &links), Err("INITRAMFS_TEXT_TOO_LARGE"));
+    // Long paths of short members: through a link.
+    let deep = format!("{}/", "d".repeat(200));
+    let mut all: Vec<_> = (1..=10)
+        .map(|n| directory(deep.repeat(n).trim_end_matches('/')))
+        .collect();
+    all.push(symlink("l", deep.repeat(10)));
+    all.extend((0..10).map(|n| file(format!("l/{n}"), "")));
+    assert_eq!(limited(&text(20_200), &archive(&all)), Ok(10));
+    assert_eq!(
+        limited(&text(20_100), &archive(&all)),
+        Err("INITRAMFS_TEXT_TOO_LARGE")
+    );
+    // Targets of 2 000 parts, one after the other.
+    let mut all = vec![directory("l0")];
+    all.extend((1..=40).map(|n| symlink(format!("l{n}"), format!("{}l{}", "./".repeat(2000), n - 1))));
+    all.push(file("l40/f", "1"));
+    let steps = |limit: u64| move |limits: &mut Limits| limits.max_path_steps = limit;
+    assert_eq!(limited(&steps(500_000), &archive(&all)), Ok(1));
+    assert_eq!(
+        limited(&steps(80_000), &archive(&all)),
+        Err("INITRAMFS_TOO_MANY_STEPS")
+    );
+}
+
+#[test]
+fn a_small_file_that_unpacks_to_very_much_is_refused_soon() {
+    // A zstd frame of blocks that repeat one byte: 4 bytes for 128 KiB. 1 MB for 34 GB.
+    let mut bytes = vec![0x28, 0xb5, 0x2f, 0xfd, 0, 7 << 3];
+    let mut block = |size: usize, kind: usize, data: &[u8]| {
+        bytes.extend_from_slice(&(size << 3 | kind << 1).to_le_bytes()[..3]);
+        bytes.extend_from_slice(data);
+    };
+    let mut zeros = file("zeros", "");
+    zeros.file_size = Some(u32::MAX);
+    let header = members(&[zeros]);
+    block(header.len(), 0, &header);
+    for _ in 0..(1 << 20) / 4 {
+        block(128 << 10, 1, b"\0");
+    }
+    let started = std::time::Instant::now();
+    assert_eq!(error_code(&bytes), "INITRAMFS_RATIO_TOO_HIGH");
+    eprintln!("34 GB from 1 MB: refused after {:?}", started.elapsed());
+    let mut options = Options::default();
+    (options.limits.max_unpacked_bytes, options.limits.max_ratio) = (1 << 30, u64::MAX);
+    let found = options.read(&bytes).map(|_| ()).map_err(|error| error.code());
+    assert_eq!(found, Err("INITRAMFS_TOO_LARGE"));
+    assert!(started.elapsed().as_secs() < 120);
 }
 
 #[test]

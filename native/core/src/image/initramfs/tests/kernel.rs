@@ -1,7 +1,7 @@
 //! What the kernel makes of members and of what stands between them.
 
 use super::support::cases::cases;
-use super::support::cpio::{archive, directory, fifo, file, members, pad, symlink, trailer};
+use super::support::cpio::{Member, archive, directory, fifo, file, members, pad, symlink, trailer};
 use super::*;
 
 #[test]
@@ -124,6 +124,21 @@ fn many_notes_of_a_kind_are_given_as_a_number() {
     let tree = read(&archive(&dropped));
     assert_eq!(tree.notes.len(), 17);
     assert_eq!(tree.notes[16].text, "and 84 more such members or segments");
+}
+
+#[test]
+fn members_that_are_skipped_may_come_first() {
+    let skipped = || Member::new(0o040_755, "d", b"data");
+    let first = members(&[skipped(), skipped()]);
+    let second = archive(&[file("a", "1")]);
+    for nuls in [0, 512] {
+        let tree = read(&[&first[..], &vec![0; nuls], &second].concat());
+        assert_eq!(tree.listing(), listing(&[("/a", "1")]));
+    }
+    if let Some(packed) = run("gzip", &["-n"], &first) {
+        let tree = read(&[&packed[..], &[0; 512], &second].concat());
+        assert_eq!(tree.listing(), listing(&[("/a", "1")]));
+    }
 }
 
 /// Two archives of one file each, `/a` and `/b`.

@@ -1,0 +1,28 @@
+//! Signatures of files, in the fields of a measurement list, and of policies.
+//!
+//! A [`Keyring`] holds every key once, parsed. It verifies, per entry: the `sig` field ([`Keyring::verify`]),
+//! the fields of `evm-sig` ([`Keyring::verify_metadata`]) and `modsig` ([`Keyring::verify_appended`]). What comes
+//! out is a [`SignatureOutcome`]: a result, never an error. Policies have [`Envelope`].
+
+mod appended;
+mod envelope;
+mod error;
+mod header;
+mod keylime;
+mod keyring;
+mod metadata;
+mod outcome;
+#[cfg(test)]
+mod samples;
+#[cfg(test)]
+mod tests;
+
+pub use appended::{AppendedFault, AppendedSignature, MAX_APPENDED_BYTES, MAX_SIGNERS, Signer, SignerName};
+pub use envelope::{
+    Envelope, EnvelopeKey, EnvelopeOutcome, EnvelopeRefusal, MAX_ENVELOPE_SIGNATURES, RUNTIME_POLICY_TYPE,
+};
+pub use error::SignatureError;
+pub use header::{HeaderFault, ImaSignature, SignatureKind};
+pub use keyring::{Added, Keyring, MAX_KEYS_PER_ID, Provenance, VerificationKey};
+pub use metadata::{ByteOrder, Metadata, MetadataFault};
+pub use outcome::{DigestKind, FileDigest, KeyName, SignatureOutcome, Unsupported};
