@@ -23,3 +23,4 @@ pub mod signature;
 #[cfg(test)]
 mod testing;
 pub mod tpm;
+pub mod verify;

@@ -1,9 +1,9 @@
 //! Keeps the text of the last lines of a list while it is read: Keylime reads lines as they stand, and an entry no
 //! longer says how its line stood there.
 
-use std::cell::{Ref, RefCell};
 use std::io::{self, Read};
-use std::rc::Rc;
+use std::ops::Deref;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::measurement::{At, Source};
 
@@ -14,7 +14,10 @@ const COMPRESSED: [&[u8]; 3] = [b"\x1f\x8b", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd"]
 const SPARE_BYTES: usize = 2 << 20;
 
 /// The tapes of all parts of a list.
-pub(super) struct Tapes(Vec<Rc<RefCell<Tape>>>);
+pub(super) struct Tapes(Vec<Shared>);
+
+/// A tape that the reader writes and the verification reads, in turn and on one thread.
+type Shared = Arc<Mutex<Tape>>;
 
 /// The bytes of one part from where its text was last asked for.
 #[derive(Default)]
@@ -32,13 +35,13 @@ struct Tape {
 
 struct Taped<'r> {
     source: Source<'r>,
-    tape: Rc<RefCell<Tape>>,
+    tape: Shared,
 }
 
 impl Read for Taped<'_> {
     fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
         let len = self.source.read(room)?;
-        self.tape.borrow_mut().push(room.get(..len).unwrap_or_default());
+        lock(&self.tape).push(room.get(..len).unwrap_or_default());
         Ok(len)
     }
 }
@@ -48,11 +51,11 @@ impl Tapes {
     pub(super) fn of(list: Vec<Source<'_>>, max_entry_bytes: usize) -> (Vec<Source<'_>>, Self) {
         let mut tapes = Vec::new();
         let taped = list.into_iter().map(|source| {
-            let tape = Rc::new(RefCell::new(Tape {
+            let tape = Arc::new(Mutex::new(Tape {
                 limit: max_entry_bytes.saturating_mul(3).saturating_add(SPARE_BYTES),
                 ..Tape::default()
             }));
-            tapes.push(Rc::clone(&tape));
+            tapes.push(Arc::clone(&tape));
             let taped: Source<'_> = Box::new(Taped { source, tape });
             taped
         });
@@ -61,19 +64,18 @@ impl Tapes {
 
     /// The text up to the end of an entry that stands on so many lines, without its line end, and with all before
     /// it that was not asked for. None where it is not known.
-    pub(super) fn text(&self, at: At, lines: u32) -> Option<Ref<'_, [u8]>> {
+    pub(super) fn text(&self, at: At, lines: u32) -> Option<Text<'_>> {
         let tape = self.0.get(usize::try_from(at.segment).ok()?.checked_sub(1)?)?;
-        let range = tape.borrow_mut().tell(at, lines)?;
-        Some(Ref::map(tape.borrow(), |tape| {
-            tape.bytes.get(range).unwrap_or_default()
-        }))
+        let mut tape = lock(tape);
+        let range = tape.tell(at, lines)?;
+        Some(Text { tape, range })
     }
 
     /// The text behind the last entry of each part.
     pub(super) fn rest(&self) -> Vec<u8> {
         let mut rest = Vec::new();
         for tape in &self.0 {
-            let tape = tape.borrow();
+            let tape = lock(tape);
             if !tape.is_off {
                 rest.extend_from_slice(tape.bytes.get(tape.told..).unwrap_or_default());
                 rest.push(b'\n');
@@ -81,6 +83,24 @@ impl Tapes {
         }
         rest
     }
+}
+
+/// Some of a tape. No more can be written to it as long as this is held.
+pub(super) struct Text<'t> {
+    tape: MutexGuard<'t, Tape>,
+    range: std::ops::Range<usize>,
+}
+
+impl Deref for Text<'_> {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.tape.bytes.get(self.range.clone()).unwrap_or_default()
+    }
+}
+
+fn lock(tape: &Shared) -> MutexGuard<'_, Tape> {
+    tape.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Tape {
