@@ -10,6 +10,34 @@
 //!
 //! Each is a result of its own in [`QuoteReport`]. The last step, that replaying the measurement list reaches
 //! these values, is the caller's; [`Attest::pcr_digest_of`] serves it.
+//!
+//! ```
+//! use ima_assay_core::pcr::{PcrContext, parse_pcr_values};
+//! use ima_assay_core::quote::*;
+//! use ima_assay_digest::Algorithm;
+//!
+//! # fn verify(key: &[u8], message: &[u8], signature: &[u8], pcrs: &[u8], nonce: &[u8])
+//! #     -> Result<bool, Box<dyn std::error::Error>> {
+//! let key = AttestationKey::parse(key)?;
+//! let signature = QuoteSignature::parse(signature)?;
+//! let attest = Attest::parse(message)?;
+//! let context = PcrContext { selection: Some(&attest.selection), ..PcrContext::default() };
+//! let pcrs = parse_pcr_values(pcrs, &context)?;
+//! let report = verify_quote(&QuoteCheck {
+//!     message,
+//!     signature: &signature,
+//!     key: &key,
+//!     accepted: &Accepted::default(),
+//!     nonce: Some(nonce),
+//!     required: &[(Algorithm::Sha256, 10)],
+//!     pcrs: Some(&pcrs.values),
+//! });
+//! for failure in report.failures() {
+//!     eprintln!("{failure}");
+//! }
+//! # Ok(report.holds())
+//! # }
+//! ```
 
 mod attest;
 mod attestation_key;

@@ -3,6 +3,26 @@
 //! A [`Keyring`] holds every key once, parsed. It verifies, per entry: the `sig` field ([`Keyring::verify`]),
 //! the fields of `evm-sig` ([`Keyring::verify_metadata`]) and `modsig` ([`Keyring::verify_appended`]). What comes
 //! out is a [`SignatureOutcome`]: a result, never an error. Policies have [`Envelope`].
+//!
+//! ```
+//! use ima_assay_core::signature::*;
+//! use ima_assay_digest::Algorithm;
+//!
+//! # fn verify(certificate: &[u8], sig: &[u8], digest: &[u8]) -> Result<(), Box<dyn std::error::Error>> {
+//! let mut keyring = Keyring::new();
+//! keyring.add(certificate, &Provenance::Given(b"vendor.pem".to_vec()))?;
+//! let digest = FileDigest {
+//!     kind: DigestKind::Untyped,
+//!     algorithm: Some(Algorithm::Sha256),
+//!     bytes: digest,
+//! };
+//! match keyring.verify(sig, &digest) {
+//!     SignatureOutcome::Valid { key } => println!("signed with {}", key.describe()),
+//!     outcome => println!("{outcome}"),
+//! }
+//! # Ok(())
+//! # }
+//! ```
 
 mod appended;
 mod envelope;

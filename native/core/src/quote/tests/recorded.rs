@@ -113,6 +113,17 @@ fn the_quotes_of_recorded_machines_hold_and_no_flipped_bit_does() {
     }
 }
 
+#[test]
+fn an_endorsement_key_is_no_attestation_key() {
+    let Some(root) = shared("corpus/clean") else {
+        return;
+    };
+    let key = AttestationKey::parse(&read(&root.join("quote/ek.pub"))).unwrap();
+    let tpm = key.tpm.unwrap();
+    assert_eq!(tpm.missing_attributes(), [KeyAttribute::Sign]);
+    assert_eq!(tpm.scheme, None);
+}
+
 /// Checks that fail for a vector that does not hold. The signature of some is right all the same.
 fn expected_failures(name: &str) -> &'static [&'static str] {
     match name {

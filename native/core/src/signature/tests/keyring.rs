@@ -17,6 +17,12 @@ fn keys_are_found_by_the_id_of_their_certificate_and_by_the_computed_one() {
 }
 
 #[test]
+fn threads_can_share_a_keyring() {
+    fn is_shareable<T: Send + Sync>(_: &T) {}
+    is_shareable(&samples_keyring());
+}
+
+#[test]
 fn a_key_that_is_there_is_not_added_again() {
     let mut keyring = samples_keyring();
     let added = keyring.add(&unhex(RSA_CERTIFICATE), &Provenance::Policy).unwrap();
