@@ -5,14 +5,42 @@ export type { Place } from './error.ts';
 export { extractAllowlist, inspectImage } from './image/extract.ts';
 export type { Extraction } from './image/extract.ts';
 export type { ExtractOptions, ImageSummary, Layer, Limits, Note, Omission } from './image/types.ts';
-export { AllowlistError, ImageError, NativeError } from './native/errors.ts';
+export { openMeasurementList } from './measurement-list/open.ts';
+export type { OpenOptions } from './measurement-list/open.ts';
+export { describeMeasurementList, replayMeasurementList } from './measurement-list/replay.ts';
+export type { ListStats, Replay, ReplayOptions } from './measurement-list/replay.ts';
+export type { Entry, EntryBatch, EntryFilter, ListFault, ListLimits } from './measurement-list/types.ts';
+export {
+  AllowlistError,
+  EvidenceError,
+  ExcludeListError,
+  ImageError,
+  MeasurementListError,
+  NativeError,
+  PolicyError,
+} from './native/errors.ts';
 export { listAlgorithms } from './native/algorithms.ts';
 export type { HashAlgorithm } from './native/algorithms.ts';
 export type { Progress, WorkOptions } from './native/work.ts';
 export { OutputError, writeAtomically } from './output/atomic-file.ts';
 export type { WriteOptions, WrittenFile } from './output/atomic-file.ts';
-export { ExcludeListError, parseExcludeList } from './runtime-policy/exclude-list.ts';
+export { drawReport } from './report/faces.ts';
+export type { Face } from './report/faces.ts';
+export type {
+  Difference,
+  Finding,
+  FindingCode,
+  NearMiss,
+  PcrReport,
+  QuoteReport,
+  Report,
+  Rules,
+  Verdict,
+} from './report/types.ts';
+export { parseExcludeList } from './runtime-policy/exclude-list.ts';
 export type { ExcludePattern } from './runtime-policy/exclude-list.ts';
 export { formatTimestamp } from './runtime-policy/settings.ts';
 export type { PolicySettings } from './runtime-policy/settings.ts';
 export { UsageError } from './usage.ts';
+export { verify } from './verify/verify.ts';
+export type { Evidence, QuoteEvidence, VerifyOptions } from './verify/verify.ts';

@@ -46,6 +46,19 @@ export declare class Extraction {
   allowlist(): Allowlist
 }
 
+/** A measurement list that is read piece by piece. */
+export declare class MeasurementList {
+  /**
+   * The next entries; nothing at the end.
+   *
+   * # Errors
+   * An unknown bank; by the promise, all that is wrong with the list.
+   */
+  next(face: ListFace, bank: string | undefined | null, filter: FilterArguments, wantedBytes: number): Promise<ListPiece | null>
+  /** Closes its files. */
+  close(): void
+}
+
 /** Writes an allowlist piece by piece. */
 export declare class Writer {
   /**
@@ -75,6 +88,28 @@ export declare function algorithms(): Array<AlgorithmInfo>
 /** Version of the native core; the loader refuses one that is not the package's. */
 export declare function coreVersion(): string
 
+/** Files of evidence; `-` is standard input. */
+export interface EvidenceArguments {
+  /** The measurement list, in its parts. */
+  list: Array<Buffer>
+  /** Runtime policies and allowlists. */
+  policies: Array<Buffer>
+  /** Keys of signed policies. */
+  policyKeys: Array<Buffer>
+  /** Exclude lists. */
+  excludeLists: Array<Buffer>
+  /** Files with PCR values. */
+  pcrFiles: Array<Buffer>
+  /** PCR values, `BANK:INDEX=HEX`. */
+  pcrValues: Array<string>
+  /** A quote. */
+  quote?: QuoteArguments
+  /** Keys of file signatures. */
+  keys: Array<Buffer>
+  /** The firmware's event log. */
+  eventLog?: Buffer
+}
+
 /**
  * Extracts one allowlist from several images. A name `-` is standard input.
  *
@@ -101,6 +136,22 @@ export interface ExtractArguments {
   threads: number
   /** Upper bounds. */
   limits: LimitArguments
+}
+
+/** Which entries are wanted. */
+export interface FilterArguments {
+  /** The first entry, counted from 1. */
+  from?: number
+  /** The last one. */
+  to?: number
+  /** The PCR. */
+  pcr?: number
+  /** The template. */
+  template?: string
+  /** What the name begins with. */
+  path?: Buffer
+  /** Only violations. */
+  violations: boolean
 }
 
 /**
@@ -135,6 +186,43 @@ export interface LimitArguments {
   maxSpooledBytes?: number
 }
 
+/** How entries are written. */
+export type ListFace = 'json' | 'text' | 'ascii' | 'binary'
+
+/** Upper bounds on a list; one that is left out is the core's default. */
+export interface ListLimitArguments {
+  /** Bytes of one entry. */
+  maxEntryBytes?: number
+  /** Entries. */
+  maxEntries?: number
+  /** Bytes a compressed list may unpack to. */
+  maxUnpackedBytes?: number
+}
+
+/** Some entries, and what stood between them and is none. */
+export interface ListPiece {
+  /** Whole entries. */
+  text: Buffer
+  /** Faults, as JSON text. */
+  faults: string
+}
+
+/**
+ * Counts what a list is made of, as JSON text.
+ *
+ * # Errors
+ * By the promise, all that is wrong with the list.
+ */
+export declare function listStats(sources: Array<Buffer>, limits: ListLimitArguments, control: Control): Promise<string>
+
+/**
+ * Opens a measurement list, in its parts. A name `-` is standard input.
+ *
+ * # Errors
+ * By the promise, all that is wrong with its beginning.
+ */
+export declare function openList(sources: Array<Buffer>, limits: ListLimitArguments, control: Control): Promise<MeasurementList>
+
 /** What a runtime policy holds beside its digests. */
 export interface PolicyArguments {
   /** `meta.timestamp`. */
@@ -165,6 +253,30 @@ export interface ProgressCounters {
   inputTotalBytes: number
 }
 
+/** Where a quote is: `message` and `signature`, or `keylime`. */
+export interface QuoteArguments {
+  /** `tpm2_quote -m`. */
+  message?: Buffer
+  /** `tpm2_quote -s`. */
+  signature?: Buffer
+  /** Keylime's quote string or an agent's answer. */
+  keylime?: Buffer
+  /** The attestation key. */
+  key: Buffer
+  /** The nonce, in bytes. */
+  nonce?: Buffer
+  /** Accept a signature over SHA-1. */
+  allowsSha1: boolean
+}
+
+/**
+ * Replays a list, as JSON text. No bank at all stands for the usual ones.
+ *
+ * # Errors
+ * An unknown bank; by the promise, all that is wrong with the list or the event log.
+ */
+export declare function replayList(sources: Array<Buffer>, banks: Array<string>, eventLog: Buffer | undefined | null, limits: ListLimitArguments, control: Control): Promise<string>
+
 /** Consecutive rows, a column for each field. */
 export interface Rows {
   /** Paths as IMA spells them, in UTF-8 or not, one behind another. */
@@ -177,4 +289,30 @@ export interface Rows {
   digests: Array<string>
   /** Index of each digest's origin. */
   origins: Array<number>
+}
+
+/**
+ * Verifies a measurement list; the report is JSON text.
+ *
+ * # Errors
+ * An unknown bank; by the promise, all that is wrong with the evidence.
+ */
+export declare function verify(evidence: EvidenceArguments, options: VerifyArguments, control: Control): Promise<string>
+
+/** How to verify. */
+export interface VerifyArguments {
+  /** By Keylime's rules, not ours. */
+  keylimeRules: boolean
+  /** Findings that the report holds. */
+  maxFindings: number
+  /** PCRs that entries may be extended into. */
+  pcrs: Array<number>
+  /** Banks to replay; none for those with a value. */
+  banks: Array<string>
+  /** Let violations pass. */
+  allowsViolations: boolean
+  /** Let buffers that no policy lists pass. */
+  allowsBuffers: boolean
+  /** Upper bounds. */
+  limits: ListLimitArguments
 }

@@ -1,11 +1,31 @@
 import { AssayError, type ErrorDetails, type Place } from '../error.ts';
-import { allowlistErrorCodes, imageErrorCodes, nativeErrorCodes } from './codes.ts';
+import {
+  allowlistErrorCodes,
+  evidenceErrorCodes,
+  excludeListErrorCodes,
+  imageErrorCodes,
+  measurementListErrorCodes,
+  nativeErrorCodes,
+  policyErrorCodes,
+} from './codes.ts';
 
 /** Why an image cannot be read. */
 export class ImageError extends AssayError<(typeof imageErrorCodes)[number]> {}
 
 /** Why an allowlist cannot be read or written. */
 export class AllowlistError extends AssayError<(typeof allowlistErrorCodes)[number]> {}
+
+/** Why a runtime policy cannot be read or trusted. */
+export class PolicyError extends AssayError<(typeof policyErrorCodes)[number]> {}
+
+/** Why an exclude list cannot be used. */
+export class ExcludeListError extends AssayError<(typeof excludeListErrorCodes)[number]> {}
+
+/** Why a measurement list cannot be read or written any further. */
+export class MeasurementListError extends AssayError<(typeof measurementListErrorCodes)[number]> {}
+
+/** Why keys, PCR values, a quote or an event log cannot be read, or nothing can be verified with them. */
+export class EvidenceError extends AssayError<(typeof evidenceErrorCodes)[number]> {}
 
 /** The native core is missing, was used wrongly, or has a fault. */
 export class NativeError extends AssayError<(typeof nativeErrorCodes)[number]> {}
@@ -24,6 +44,10 @@ export function fromNative(thrown: unknown): AssayError {
   return (
     construct(imageErrorCodes, code, (known) => new ImageError(known, details)) ??
     construct(allowlistErrorCodes, code, (known) => new AllowlistError(known, details)) ??
+    construct(policyErrorCodes, code, (known) => new PolicyError(known, details)) ??
+    construct(excludeListErrorCodes, code, (known) => new ExcludeListError(known, details)) ??
+    construct(measurementListErrorCodes, code, (known) => new MeasurementListError(known, details)) ??
+    construct(evidenceErrorCodes, code, (known) => new EvidenceError(known, details)) ??
     construct(nativeErrorCodes, code, (known) => new NativeError(known, details)) ??
     new NativeError('INTERNAL', { ...details, problem: `${code}: ${details.problem}` })
   );

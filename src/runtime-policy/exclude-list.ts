@@ -1,7 +1,4 @@
-import { AssayError } from '../error.ts';
-
-/** Why an exclude list cannot be used. */
-export class ExcludeListError extends AssayError<'EXCLUDE_LIST_NOT_TEXT' | 'EXCLUDES_EVERYTHING'> {}
+import { ExcludeListError } from '../native/errors.ts';
 
 /** A pattern of an exclude list, and where it stands. */
 export interface ExcludePattern {

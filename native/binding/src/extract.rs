@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ima_assay_core::allowlist::Allowlist as List;
 use ima_assay_core::image::{self, DEFAULT_SKIPPED_PATHS, ExtractOptions, Limits, Selection};
-use ima_assay_digest::{Algorithm, Control as Shared};
+use ima_assay_digest::Control as Shared;
 use napi::bindgen_prelude::{AsyncTask, Buffer};
 use napi::{Env, Task};
 use napi_derive::napi;
@@ -13,7 +13,8 @@ use serde_json::Value;
 
 use crate::allowlist::Allowlist;
 use crate::control::Control;
-use crate::error::{explained, guarded, plain};
+use crate::error::{explained, guarded};
+use crate::list::algorithm;
 
 /// How to extract. TypeScript has filled in every choice; a limit left out is the core's default.
 #[napi(object, object_to_js = false)]
@@ -100,15 +101,7 @@ impl ExtractArguments {
         let algorithms = self
             .algorithms
             .iter()
-            .map(|name| {
-                name.parse::<Algorithm>().map_err(|error| {
-                    plain(
-                        "ALGORITHM_UNKNOWN",
-                        &error.to_string(),
-                        Some("`ima-assay doctor` lists the known ones"),
-                    )
-                })
-            })
+            .map(|name| algorithm(name))
             .collect::<napi::Result<Vec<_>>>()?;
         let defaults = DEFAULT_SKIPPED_PATHS.map(|path| path.as_bytes().to_vec());
         let usual = self.default_skips.then_some(defaults).into_iter().flatten();

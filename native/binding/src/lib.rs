@@ -4,6 +4,8 @@ pub mod allowlist;
 pub mod control;
 mod error;
 pub mod extract;
+pub mod list;
+pub mod verify;
 
 use napi_derive::napi;
 

@@ -11,6 +11,7 @@
 
 pub mod allowlist;
 pub mod error;
+pub mod evidence;
 pub mod image;
 pub mod input;
 pub mod measurement;

@@ -1,0 +1,77 @@
+import type { Finding, PcrReport, Report } from './types.ts';
+
+/** Marks a word of the report: colour on a terminal, nothing elsewhere. Never the only signal. */
+export type Paint = (style: 'good' | 'bad' | 'dim', text: string) => string;
+
+const plain: Paint = (_style, text) => text;
+
+/** Draws a report for a person, verdict first; the last lines say what was not checked. */
+export function drawText(report: Report, paint: Paint = plain): string {
+  const { list, accepted, findings, findingCount, differences, unchecked } = report;
+  const templates = Object.entries(list.templates).map(([name, count]) => `${count} ${name}`);
+  const lines = [
+    `${paint(report.verdict === 'pass' ? 'good' : 'bad', report.verdict.toUpperCase())} by the ${report.rules} rules; ${otherVerdict(report)}`,
+    `list: ${list.entries} entries (${list.format}; ${templates.join(', ')}), ${list.violations} violations`,
+    `accepted: ${accepted.listed} listed, ${accepted.excluded} excluded, ${accepted.signed} signed`,
+    ...report.pcrs.map((pcr) => drawPcr(pcr, list.entries)),
+    ...drawQuote(report, paint),
+    ...findings.flatMap((finding) => drawFinding(finding, paint)),
+  ];
+  const left = findingCount - findings.length;
+  if (left > 0) lines.push(`and ${left} findings more (--max-findings)`);
+  for (const { entry, path, strict, keylime, why } of differences) {
+    const where = entry === undefined ? 'the list' : `entry ${entry}${path === undefined ? '' : ` ${path}`}`;
+    lines.push(
+      `rules differ on ${where}: strict says ${strict ?? 'pass'}, Keylime ${keylime ?? 'pass'}: ${why}`,
+    );
+  }
+  for (const what of unchecked) lines.push(paint('dim', `not checked: ${what}`));
+  return `${lines.join('\n')}\n`;
+}
+
+function otherVerdict({ rules, strictVerdict, keylimeVerdict }: Report): string {
+  return rules === 'strict'
+    ? `a Keylime verifier would say ${keylimeVerdict}`
+    : `the strict rules would say ${strictVerdict}`;
+}
+
+function drawPcr(
+  { bank, index, replayed, expected, matchedEntries, extend }: PcrReport,
+  entries: number,
+): string {
+  const rule = extend === 'padded-sha1' ? ', SHA-1 padded with zeros' : '';
+  const pcr = `PCR ${bank}:${index}`;
+  if (expected === null) return `${pcr} ${replayed} (replayed${rule}; nothing to compare with)`;
+  if (matchedEntries === null) return `${pcr} ${replayed} does not match ${expected}`;
+  const tail = entries - matchedEntries;
+  const after =
+    tail === 0 ? 'all entries' : `entry ${matchedEntries}; the ${tail} entries after it are not covered`;
+  return `${pcr} ${expected} matches after ${after}${rule}`;
+}
+
+function drawQuote({ quote }: Report, paint: Paint): readonly string[] {
+  if (quote.status === 'not-given') return [];
+  const checks = (quote.checks ?? []).map(({ name, status, detail }) => {
+    const text = `  ${name}: ${status}${detail === undefined ? '' : ` (${detail})`}`;
+    return status === 'failed' ? paint('bad', text) : text;
+  });
+  const selection = quote.selection === undefined ? '' : ` over ${quote.selection.join(' ')}`;
+  return [`quote ${quote.status}${selection}`, ...checks];
+}
+
+function drawFinding(
+  { entry, code, path, problem, found, expected, hint, near }: Finding,
+  paint: Paint,
+): readonly string[] {
+  const where = [entry === undefined ? [] : [`entry ${entry}`], path === undefined ? [] : [path]].flat();
+  return [
+    `${paint('bad', code)} ${where.length === 0 ? '' : `${where.join(' ')}: `}${problem}`,
+    ...(found === undefined ? [] : [`  found    ${found}`]),
+    ...expected.map((value) => `  expected ${value}`),
+    ...near.map(({ kind, path: nearPath, digest, origin }) => {
+      const source = origin === undefined ? '' : ` in ${origin}`;
+      return `  near     ${kind}: ${nearPath}${digest === undefined ? '' : ` ${digest}`}${source}`;
+    }),
+    `  hint: ${hint}`,
+  ];
+}
