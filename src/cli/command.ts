@@ -14,6 +14,8 @@ export interface Command {
   /** Name and positionals, in yargs' notation. */
   readonly usage: string;
   readonly summary: string;
+  /** Commands inside it, one of which is chosen. */
+  readonly subcommands?: readonly Command[];
   /** Declares options and examples: all help is made from them. */
   readonly options: (yargs: Argv) => Argv;
   /** Does the work and returns the exit code. */

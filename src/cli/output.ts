@@ -13,11 +13,11 @@ export interface Destination {
  * @returns the files that were written
  */
 export async function writeData(
-  pieces: Iterable<Uint8Array>,
+  pieces: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
   { output, signal }: Destination,
 ): Promise<readonly WrittenFile[]> {
   if (output === undefined || output === '-') {
-    for (const piece of pieces) {
+    for await (const piece of pieces) {
       signal.throwIfAborted();
       if (!process.stdout.write(piece)) await once(process.stdout, 'drain', { signal });
     }

@@ -1,4 +1,4 @@
-import yargs from 'yargs';
+import yargs, { type Argv } from 'yargs';
 import { packageVersion } from '../native/load.ts';
 import { UsageError } from '../usage.ts';
 import { fromSentinel, toSentinels } from './arguments.ts';
@@ -6,9 +6,17 @@ import type { Command, CommandContext, ParsedArguments } from './command.ts';
 import * as doctor from './commands/doctor.ts';
 import * as extract from './commands/extract.ts';
 import * as inspect from './commands/inspect.ts';
+import * as log from './commands/log.ts';
+import * as verify from './commands/verify.ts';
 import { exitCodes } from './exit.ts';
 
-const commands: readonly Command[] = [extract.command, inspect.command, doctor.command];
+const commands: readonly Command[] = [
+  extract.command,
+  inspect.command,
+  verify.command,
+  log.command,
+  doctor.command,
+];
 
 const epilogue = [
   'Exit codes: 0 done or verified; 1 checked, and findings exist; 2 could not decide (usage, unreadable or',
@@ -61,11 +69,7 @@ export async function run(args: readonly string[], signal: AbortSignal): Promise
         cause: error,
       });
     });
-  for (const command of commands) {
-    parser.command(command.usage, command.summary, command.options, (parsed) => {
-      throw new Chosen(command, parsed);
-    });
-  }
+  declare(parser, commands);
   try {
     await parser.parseAsync();
     return exitCodes.done;
@@ -73,6 +77,16 @@ export async function run(args: readonly string[], signal: AbortSignal): Promise
     if (thrown instanceof Chosen) return thrown.command.run(thrown.parsed, context);
     throw thrown;
   }
+}
+
+function declare(parser: Argv, declared: readonly Command[]): Argv {
+  for (const command of declared) {
+    const options = (yargs: Argv): Argv => declare(command.options(yargs), command.subcommands ?? []);
+    parser.command(command.usage, command.summary, options, (parsed) => {
+      throw new Chosen(command, parsed);
+    });
+  }
+  return parser;
 }
 
 /** One line; and of an unknown command yargs only names what it would have understood. */

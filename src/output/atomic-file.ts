@@ -31,7 +31,7 @@ export interface WriteOptions {
  */
 export async function writeAtomically(
   path: string,
-  pieces: Iterable<Uint8Array>,
+  pieces: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
   { checksum = false, signal }: WriteOptions = {},
 ): Promise<readonly [WrittenFile, ...WrittenFile[]]> {
   const target = await findTarget(path);
@@ -92,13 +92,13 @@ async function findTarget(path: string): Promise<{ readonly path: string; readon
 async function writePieces(
   path: string,
   file: FileHandle,
-  pieces: Iterable<Uint8Array>,
+  pieces: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
   signal: AbortSignal | undefined,
 ): Promise<WrittenFile> {
   const hash = createHash('sha256');
   let bytes = 0;
   try {
-    for (const piece of pieces) {
+    for await (const piece of pieces) {
       signal?.throwIfAborted();
       hash.update(piece);
       bytes += piece.length;
