@@ -74,7 +74,10 @@ impl EvidenceError {
 fn list(errors: &[ExcludeError]) -> String {
     errors
         .iter()
-        .map(ToString::to_string)
+        .map(|error| match error.place().line {
+            Some(line) => format!("line {line}: {error}"),
+            None => error.to_string(),
+        })
         .collect::<Vec<_>>()
         .join("; ")
 }

@@ -8,7 +8,7 @@ use super::error::EvidenceError;
 use super::parts::{Files, QuoteFiles, QuoteForm};
 use crate::input::Input;
 use crate::pcr::{PcrContext, PcrValues, parse_pcr_values};
-use crate::policy::exclude::parse_exclude_list;
+use crate::policy::exclude::{ExcludeLimits, ExcludeSet, parse_exclude_list};
 use crate::policy::{Policy, ReadLimits, ReadOptions, SignatureStatus};
 use crate::quote::{Accepted, Attest, AttestationKey, KeylimeAnswer, KeylimeQuote, QuoteSignature};
 use crate::signature::{Envelope, EnvelopeKey, EnvelopeOutcome, Keyring, Provenance};
@@ -100,10 +100,13 @@ impl Reader<'_> {
             .iter()
             .map(|name| {
                 let bytes = self.bytes(name, MAX_SMALL_BYTES)?;
-                let patterns = parse_exclude_list(&bytes).map_err(|errors| EvidenceError::Excludes {
+                let bad = |errors| EvidenceError::Excludes {
                     input: name.clone(),
                     errors,
-                })?;
+                };
+                let patterns = parse_exclude_list(&bytes).map_err(bad)?;
+                // Compiled once more by whoever asks the set: here, so that every bad line is named at once.
+                ExcludeSet::new(patterns.clone(), &ExcludeLimits::default()).map_err(bad)?;
                 Ok(ExcludeList {
                     origin: name.clone(),
                     patterns,
