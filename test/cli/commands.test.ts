@@ -73,7 +73,18 @@ describe('doctor', () => {
 });
 
 describe('help', () => {
-  const commands = ['', 'extract', 'inspect', 'doctor'];
+  const commands = [
+    '',
+    'extract',
+    'inspect',
+    'verify',
+    'log',
+    'log show',
+    'log convert',
+    'log replay',
+    'log stats',
+    'doctor',
+  ];
 
   test.each(commands)('of "%s" is complete and does nothing', async (command) => {
     const cwd = await freshDirectory();
