@@ -11,7 +11,7 @@ import { openMeasurementList, replayMeasurementList } from '../../src/index.ts';
 import { runCli } from '../support/cli.ts';
 import { freshDirectory } from '../support/directory.ts';
 import { DIGEST, LINE, PCR10, TEMPLATE_HASH } from '../support/hello.ts';
-import { skipAloud } from '../support/tools.ts';
+import { needsShared } from '../support/tools.ts';
 
 const ENTRY = {
   entry: 1,
@@ -150,7 +150,7 @@ describe('lists of real kernels', () => {
       : readdirSync(join(shared, 'corpus')).filter((name) => /^[a-z0-9-]+$/.test(name) && name !== 'truth');
 
   test('there are some', (context) => {
-    if (shared === '') skipAloud(context, 'IMA_ASSAY_SHARED names no collection of lists');
+    needsShared(context, 'corpus');
     expect(cases).not.toEqual([]);
   });
 

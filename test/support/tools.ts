@@ -15,6 +15,17 @@ export function skipAloud(test: TestContext, reason: string): never {
   return test.skip(reason);
 }
 
+/**
+ * A folder of a collection of real lists that others made, or a skip. It is data and no tool: a checkout by itself
+ * does not have it, so that it is missed nowhere.
+ */
+export function needsShared(test: TestContext, folder: string): string {
+  const shared = process.env['IMA_ASSAY_SHARED'];
+  if (shared) return join(shared, folder);
+  process.stderr.write(`skipped: IMA_ASSAY_SHARED names no collection of lists (${test.task.name})\n`);
+  return test.skip('IMA_ASSAY_SHARED names no collection of lists');
+}
+
 /** Goes on only if every one of these programs is installed. */
 export function needsTool(test: TestContext, ...names: readonly string[]): void {
   const missing = names.filter((name) => !isInstalled(name));

@@ -14,7 +14,7 @@ import { runCli } from '../support/cli.ts';
 import { freshDirectory } from '../support/directory.ts';
 import { ALLOWLIST, DIGEST, LINE, PCR10, TEMPLATE_HASH } from '../support/hello.ts';
 import { needsKeylime } from '../support/keylime.ts';
-import { skipAloud } from '../support/tools.ts';
+import { needsShared } from '../support/tools.ts';
 
 /** A directory with `list` and `allowlist.txt`. */
 async function prepare(list: string = LINE, allowlist: string = ALLOWLIST): Promise<string> {
@@ -259,13 +259,13 @@ describe('a real list with its quote', () => {
   const clean = join(shared, 'corpus/clean');
 
   async function truth(context: TestContext): Promise<readonly string[]> {
-    if (shared === '') skipAloud(context, 'IMA_ASSAY_SHARED names no collection of lists');
+    const lists = needsShared(context, 'corpus/truth');
     const directory = join(await freshDirectory(), 'truth');
     await mkdir(directory);
     const names = ['initramfs-61.sha256', 'rootfs.sha256'];
     const files = names.map((name) => join(directory, name));
     for (const [index, name] of names.entries()) {
-      const packed = await readFile(join(shared, 'corpus/truth', `${name}.gz`));
+      const packed = await readFile(join(lists, `${name}.gz`));
       await writeFile(files[index] ?? '', gunzipSync(packed));
     }
     return files;
