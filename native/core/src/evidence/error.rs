@@ -57,7 +57,7 @@ pub enum EvidenceError {
         /// The list.
         list: Vec<u8>,
         /// Why.
-        error: VerifyError,
+        error: Box<VerifyError>,
     },
 }
 

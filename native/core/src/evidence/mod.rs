@@ -69,7 +69,7 @@ pub fn verify_files(
     }
     report.map_err(|error| EvidenceError::Verify {
         list: files.list.first().cloned().unwrap_or_default(),
-        error,
+        error: Box::new(error),
     })
 }
 
