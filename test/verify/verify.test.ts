@@ -188,7 +188,7 @@ describe('"could not decide" is exit code 2', () => {
     },
     {
       why: 'not a list',
-      args: ['odd.json', '--allowlist', 'allowlist.txt'],
+      args: ['odd.bin', '--allowlist', 'allowlist.txt'],
       says: 'LIST_FORMAT_UNKNOWN',
     },
     { why: 'nothing to verify with', args: ['list'], says: 'NOTHING_TO_VERIFY_WITH' },
@@ -208,6 +208,7 @@ describe('"could not decide" is exit code 2', () => {
   ])('$why', async ({ args, says }) => {
     const cwd = await prepare();
     await writeFile(join(cwd, 'odd.json'), '{"a": 1}');
+    await writeFile(join(cwd, 'odd.bin'), Buffer.alloc(64, 0xff));
     const { stdout, stderr, code } = await runCli(['verify', ...args], { cwd });
     expect({ stdout, code }).toEqual({ stdout: '', code: 2 });
     expect(stderr).toContain(says);
