@@ -143,18 +143,22 @@ const stats: Command = {
     const result = await describeMeasurementList(many(parsed, 'list'), { signal });
     const text = flag(parsed, 'json')
       ? `${JSON.stringify(result, null, 2)}\n`
-      : Object.entries(result).map(drawCount).join('');
+      : Object.entries<Count>({ ...result })
+          .map(drawCount)
+          .join('');
     await writeData([Buffer.from(text)], { output: one(parsed, 'output'), signal });
     return Object.keys(result.faults).length === 0 ? exitCodes.done : exitCodes.undecided;
   },
 };
 
-function drawCount([name, value]: readonly [string, unknown]): string {
+type Count = number | string | null | Readonly<Record<string, number>>;
+
+function drawCount([name, value]: readonly [string, Count]): string {
   const words = name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
   if (value === null) return '';
-  if (typeof value !== 'object')
-    return `${words}: ${typeof value === 'number' ? formatCount(value) : String(value)}\n`;
-  const parts = Object.entries(value).map(([key, count]) => `${escapeControls(key)} ${String(count)}`);
+  if (typeof value === 'number') return `${words}: ${formatCount(value)}\n`;
+  if (typeof value === 'string') return `${words}: ${value}\n`;
+  const parts = Object.entries(value).map(([key, count]) => `${escapeControls(key)} ${formatCount(count)}`);
   return parts.length === 0 ? '' : `${words}: ${parts.join(', ')}\n`;
 }
 
