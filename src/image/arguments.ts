@@ -1,6 +1,6 @@
-import { UsageError } from '../usage.ts';
-import type { ExtractArguments, LimitArguments } from '../native/binding.d.ts';
-import type { ExtractOptions, Limits } from './types.ts';
+import { requireLimits, requireWholeNumber, UsageError } from '../usage.ts';
+import type { ExtractArguments } from '../native/binding.d.ts';
+import type { ExtractOptions } from './types.ts';
 
 // Whole parts between single slashes, of which none is `.` or `..`.
 const SKIPPABLE = /^(?:\/(?!\.{1,2}(?:\/|$))[^/\0]+)+\/?$/;
@@ -30,32 +30,15 @@ export function toArguments(options: ExtractOptions): ExtractArguments {
     oneFileSystem: options.oneFileSystem ?? false,
     keepGoing: options.keepGoing ?? false,
     threads: options.threads === undefined ? 0 : checkThreads(options.threads),
-    limits: toLimits(options.limits ?? {}),
+    limits: requireLimits(options.limits ?? {}),
   };
 }
 
 function checkThreads(threads: number): number {
-  if (wholeNumber('threads', threads) < 1 || threads > MAX_THREADS) {
+  if (requireWholeNumber('threads', threads) < 1 || threads > MAX_THREADS) {
     throw new UsageError('ARGUMENT_INVALID', {
       problem: `threads must be from 1 to ${MAX_THREADS}, not ${threads}`,
     });
   }
   return threads;
-}
-
-function toLimits(limits: Limits): LimitArguments {
-  const given: [string, number][] = [];
-  for (const [name, value] of Object.entries(limits)) {
-    if (value !== undefined) given.push([name, wholeNumber(name, value)]);
-  }
-  return Object.fromEntries(given);
-}
-
-function wholeNumber(name: string, value: unknown): number {
-  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) {
-    throw new UsageError('ARGUMENT_INVALID', {
-      problem: `${name} must be a whole number that is not negative, not ${String(value)}`,
-    });
-  }
-  return value;
 }

@@ -1,8 +1,8 @@
-import type { FilterArguments, ListFace, ListLimitArguments, MeasurementList } from '../native/binding.d.ts';
+import type { FilterArguments, ListFace, MeasurementList } from '../native/binding.d.ts';
 import { fromNative } from '../native/errors.ts';
 import { loadAddon } from '../native/load.ts';
 import { runNative, type WorkOptions } from '../native/work.ts';
-import { UsageError } from '../usage.ts';
+import { requireLimits, requireWholeNumber, UsageError } from '../usage.ts';
 import type { Entry, EntryBatch, EntryFilter, ListFault, ListLimits } from './types.ts';
 
 /** How to read a list. */
@@ -52,7 +52,10 @@ export async function* readPieces(
   if (sources.length === 0)
     throw new UsageError('ARGUMENT_INVALID', { problem: 'no measurement list is given' });
   const names = sources.map((source) => Buffer.from(source));
-  const list = await runNative((control) => loadAddon().openList(names, toListLimits(limits), control), work);
+  const list = await runNative(
+    (control) => loadAddon().openList(names, requireLimits(limits), control),
+    work,
+  );
   const wanted = toFilter(filter);
   try {
     for (;;) {
@@ -80,29 +83,11 @@ async function next(
 
 function toFilter({ from, to, pcr, template, path, violations = false }: EntryFilter): FilterArguments {
   return {
-    ...(from === undefined ? {} : { from: wholeNumber('from', from) }),
-    ...(to === undefined ? {} : { to: wholeNumber('to', to) }),
-    ...(pcr === undefined ? {} : { pcr: wholeNumber('pcr', pcr) }),
+    ...(from === undefined ? {} : { from: requireWholeNumber('from', from) }),
+    ...(to === undefined ? {} : { to: requireWholeNumber('to', to) }),
+    ...(pcr === undefined ? {} : { pcr: requireWholeNumber('pcr', pcr) }),
     ...(template === undefined ? {} : { template }),
     ...(path === undefined ? {} : { path: Buffer.from(path) }),
     violations,
   };
-}
-
-/** The limits as the addon takes them. */
-export function toListLimits(limits: ListLimits): ListLimitArguments {
-  const given: [string, number][] = [];
-  for (const [name, value] of Object.entries(limits)) {
-    if (value !== undefined) given.push([name, wholeNumber(name, value)]);
-  }
-  return Object.fromEntries(given);
-}
-
-function wholeNumber(name: string, value: unknown): number {
-  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) {
-    throw new UsageError('ARGUMENT_INVALID', {
-      problem: `${name} must be a whole number that is not negative, not ${String(value)}`,
-    });
-  }
-  return value;
 }

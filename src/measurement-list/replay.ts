@@ -1,6 +1,6 @@
 import { loadAddon } from '../native/load.ts';
 import { runNative, type WorkOptions } from '../native/work.ts';
-import { toListLimits } from './open.ts';
+import { requireLimits } from '../usage.ts';
 import type { ListFault, ListLimits } from './types.ts';
 
 /** How to replay a list. */
@@ -51,7 +51,7 @@ export async function replayMeasurementList(
   const names = sources.map((source) => Buffer.from(source));
   const log = eventLog === undefined ? null : Buffer.from(eventLog);
   const text = await runNative(
-    (control) => loadAddon().replayList(names, [...banks], log, toListLimits(limits), control),
+    (control) => loadAddon().replayList(names, [...banks], log, requireLimits(limits), control),
     work,
   );
   // The addon of this very version wrote it: its shape is known.
@@ -85,7 +85,7 @@ export async function describeMeasurementList(
 ): Promise<ListStats> {
   const names = sources.map((source) => Buffer.from(source));
   const text = await runNative(
-    (control) => loadAddon().listStats(names, toListLimits(limits), control),
+    (control) => loadAddon().listStats(names, requireLimits(limits), control),
     work,
   );
   const stats: ListStats = JSON.parse(text);

@@ -1,10 +1,9 @@
-import { toListLimits } from '../measurement-list/open.ts';
 import type { ListLimits } from '../measurement-list/types.ts';
 import type { QuoteArguments } from '../native/binding.d.ts';
 import { loadAddon } from '../native/load.ts';
 import { runNative, type WorkOptions } from '../native/work.ts';
 import type { Report, Rules } from '../report/types.ts';
-import { UsageError } from '../usage.ts';
+import { requireLimits, UsageError } from '../usage.ts';
 
 /** A quote, in files. */
 export type QuoteEvidence = {
@@ -87,7 +86,7 @@ export async function verify(evidence: Evidence, options: VerifyOptions = {}): P
     banks: [...(options.banks ?? [])],
     allowsViolations: options.allowViolations ?? false,
     allowsBuffers: options.allowBuffers ?? false,
-    limits: toListLimits(options.limits ?? {}),
+    limits: requireLimits(options.limits ?? {}),
   };
   const text = await runNative((control) => loadAddon().verify(files, args, control), options);
   // The addon of this very version wrote it: `report.schema.json` describes it, and tests hold it to that.
