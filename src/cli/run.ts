@@ -1,4 +1,5 @@
-import yargs, { type Argv } from 'yargs';
+import { createRequire } from 'node:module';
+import type { Argv } from 'yargs';
 import { packageVersion } from '../native/load.ts';
 import { UsageError } from '../usage.ts';
 import { fromSentinel, toSentinels } from './arguments.ts';
@@ -9,6 +10,10 @@ import * as inspect from './commands/inspect.ts';
 import * as log from './commands/log.ts';
 import * as verify from './commands/verify.ts';
 import { exitCodes } from './exit.ts';
+
+// yargs 17 through require: its ESM build breaks the help's lines within words. yargs 18 has an ESM build only, of some
+// sixty modules, which doubled the time of every start.
+const yargs: (args: readonly string[]) => Argv = createRequire(import.meta.url)('yargs');
 
 const commands: readonly Command[] = [
   extract.command,
