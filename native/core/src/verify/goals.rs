@@ -23,7 +23,7 @@ const KEYLIME_BANKS: [Algorithm; 5] = [
 ];
 
 /// The PCR that Keylime looks at.
-const KEYLIME_PCR: u8 = 10;
+pub(super) const KEYLIME_PCR: u8 = 10;
 
 /// What a replay should reach.
 pub(super) struct Goals {
