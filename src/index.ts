@@ -39,6 +39,14 @@ export type {
 } from './report/types.ts';
 export { parseExcludeList } from './runtime-policy/exclude-list.ts';
 export type { ExcludePattern } from './runtime-policy/exclude-list.ts';
+export { loadPolicy, Policy } from './runtime-policy/policy.ts';
+export type {
+  ListedDigest,
+  LoadPolicyOptions,
+  PolicyProblem,
+  PolicySection,
+  PolicyShape,
+} from './runtime-policy/policy.ts';
 export { formatTimestamp } from './runtime-policy/settings.ts';
 export type { PolicySettings } from './runtime-policy/settings.ts';
 export { UsageError } from './usage.ts';

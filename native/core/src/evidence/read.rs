@@ -8,7 +8,7 @@ use super::error::EvidenceError;
 use super::parts::{Files, QuoteFiles, QuoteForm};
 use crate::input::Input;
 use crate::pcr::{PcrContext, PcrValues, parse_pcr_values};
-use crate::policy::exclude::{ExcludeLimits, ExcludeSet, parse_exclude_list};
+use crate::policy::exclude::{ExcludeLimits, ExcludePattern, ExcludeSet, parse_exclude_list};
 use crate::policy::{Policy, ReadLimits, ReadOptions, SignatureStatus};
 use crate::quote::{Accepted, Attest, AttestationKey, KeylimeAnswer, KeylimeQuote, QuoteSignature};
 use crate::signature::{Envelope, EnvelopeKey, EnvelopeOutcome, Keyring, Provenance};
@@ -65,34 +65,23 @@ impl Reader<'_> {
         })
     }
 
-    pub(super) fn policies(&self, files: &Files) -> Result<Vec<Policy>, EvidenceError> {
-        let mut keys = Vec::new();
-        for name in &files.policy_keys {
-            let bytes = self.bytes(name, MAX_SMALL_BYTES)?;
-            keys.extend(EnvelopeKey::parse(&bytes).map_err(|error| EvidenceError::malformed(name, error))?);
+    pub(super) fn policy(&self, name: &[u8], keys: &[Vec<u8>]) -> Result<Policy, EvidenceError> {
+        let mut known = Vec::new();
+        for key in keys {
+            let bytes = self.bytes(key, MAX_SMALL_BYTES)?;
+            known.extend(EnvelopeKey::parse(&bytes).map_err(|error| EvidenceError::malformed(key, error))?);
         }
         let limits = ReadLimits::default();
-        files
-            .policies
-            .iter()
-            .map(|name| {
-                let bytes = self.bytes(name, limits.max_bytes)?;
-                if keys.is_empty() {
-                    let options = ReadOptions {
-                        limits,
-                        ..ReadOptions::default()
-                    };
-                    return read_policy(&bytes, name, &options);
-                }
-                check_signed(&bytes, name, &keys)?;
-                let options = ReadOptions {
-                    limits,
-                    check_signatures: Some(&|_| SignatureStatus::Verified),
-                    ..ReadOptions::default()
-                };
-                read_policy(&bytes, name, &options)
-            })
-            .collect()
+        let bytes = self.bytes(name, limits.max_bytes)?;
+        let mut options = ReadOptions {
+            limits,
+            ..ReadOptions::default()
+        };
+        if !known.is_empty() {
+            check_signed(&bytes, name, &known)?;
+            options.check_signatures = Some(&|_| SignatureStatus::Verified);
+        }
+        crate::policy::read(&bytes, name, &options).map_err(|error| EvidenceError::malformed(name, error))
     }
 
     pub(super) fn exclude_lists(&self, names: &[Vec<u8>]) -> Result<Vec<ExcludeList>, EvidenceError> {
@@ -100,13 +89,7 @@ impl Reader<'_> {
             .iter()
             .map(|name| {
                 let bytes = self.bytes(name, MAX_SMALL_BYTES)?;
-                let bad = |errors| EvidenceError::Excludes {
-                    input: name.clone(),
-                    errors,
-                };
-                let patterns = parse_exclude_list(&bytes).map_err(bad)?;
-                // Compiled once more by whoever asks the set: here, so that every bad line is named at once.
-                ExcludeSet::new(patterns.clone(), &ExcludeLimits::default()).map_err(bad)?;
+                let (patterns, _) = read_exclude_list(&bytes, name)?;
                 Ok(ExcludeList {
                     origin: name.clone(),
                     patterns,
@@ -191,8 +174,21 @@ impl Reader<'_> {
     }
 }
 
-fn read_policy(bytes: &[u8], name: &[u8], options: &ReadOptions<'_>) -> Result<Policy, EvidenceError> {
-    crate::policy::read(bytes, name, options).map_err(|error| EvidenceError::malformed(name, error))
+/// Reads an exclude list and compiles its patterns, so that every bad line is named at once.
+///
+/// # Errors
+/// [`EvidenceError::Excludes`] of this input.
+pub fn read_exclude_list(
+    text: &[u8],
+    input: &[u8],
+) -> Result<(Vec<ExcludePattern>, ExcludeSet), EvidenceError> {
+    let bad = |errors| EvidenceError::Excludes {
+        input: input.to_vec(),
+        errors,
+    };
+    let patterns = parse_exclude_list(text).map_err(bad)?;
+    let set = ExcludeSet::new(patterns.clone(), &ExcludeLimits::default()).map_err(bad)?;
+    Ok((patterns, set))
 }
 
 /// Whether one of the keys signed the policy.
