@@ -87,7 +87,10 @@ export class Policy {
    * What Keylime's schema and common sense say against it.
    * @param max - how many problems to list; all are counted
    */
-  problems(max: number = MAX_PROBLEMS): { readonly problems: readonly PolicyProblem[]; readonly total: number } {
+  problems(max: number = MAX_PROBLEMS): {
+    readonly problems: readonly PolicyProblem[];
+    readonly total: number;
+  } {
     return guard(() => this.#native.problems(requireWholeNumber('max', max)));
   }
 

@@ -144,11 +144,9 @@ impl LoadedPolicy {
 }
 
 fn listed_row(digest: &ListedDigest<'_>) -> ListedRow {
-    let mut hex = Vec::new();
-    ima_assay_digest::encode_hex(digest.bytes, &mut hex);
     ListedRow {
         algorithm: digest.algorithm.map(|algorithm| algorithm.name()),
-        digest: String::from_utf8(hex).unwrap_or_default(),
+        digest: ima_assay_digest::hex(digest.bytes),
         line: number(digest.line),
     }
 }

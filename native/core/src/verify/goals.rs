@@ -41,10 +41,7 @@ impl Goals {
         unchecked: &mut Unchecked,
     ) -> Self {
         let mut expected = Pcrs::default();
-        let mut start = Pcrs::default();
-        for (_, index, value) in evidence.start.iter() {
-            start.insert(index.into(), *value);
-        }
+        let mut start = all(&evidence.start);
         for (_, index, value) in evidence.pcrs.iter() {
             if options.pcrs.contains(&index) {
                 expected.insert(index.into(), *value);
@@ -130,6 +127,15 @@ impl Goals {
     pub(super) fn keylime_start(&self, bank: Algorithm) -> Option<&Digest> {
         self.start.get(bank, KEYLIME_PCR.into())
     }
+}
+
+/// Values as the replay takes them.
+pub(super) fn all(values: &PcrValues) -> Pcrs {
+    let mut pcrs = Pcrs::default();
+    for (_, index, value) in values.iter() {
+        pcrs.insert(index.into(), *value);
+    }
+    pcrs
 }
 
 /// `BANK:INDEX`.

@@ -6,7 +6,7 @@ use super::context::Context;
 use super::evidence::{Evidence, Options, Rules};
 use super::excludes::Excludes;
 use super::finding::{Difference, Finding, FindingCode, shown};
-use super::goals::{Goals, KEYLIME_PCR};
+use super::goals::{self, Goals, KEYLIME_PCR};
 use super::keylime::{self, Facts, Keylime, why};
 use super::pcrs;
 use super::quotes;
@@ -60,7 +60,7 @@ pub fn verify(mut evidence: Evidence<'_>, options: &Options) -> Result<Report, V
             options,
             requires_signatures: !keys.is_empty(),
             keys,
-            boot: Boot::new(&evidence.pcrs, &evidence.boot_aggregates),
+            boot: Boot::new(&goals::all(&evidence.pcrs), &evidence.boot_aggregates),
             entries_before: evidence.entries_before,
             accepted: Accepted::default(),
             early_boot: None,
