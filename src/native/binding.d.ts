@@ -152,6 +152,8 @@ export interface ExtractArguments {
   allOwners: boolean
   /** Stay on one filesystem. */
   oneFileSystem: boolean
+  /** The partition of a disk image that is the root. */
+  partition?: number
   /** List what cannot be read instead of stopping. */
   keepGoing: boolean
   /** Hashing threads; 0 for one per core. */

@@ -29,6 +29,8 @@ pub struct ExtractArguments {
     pub all_owners: bool,
     /// Stay on one filesystem.
     pub one_file_system: bool,
+    /// The partition of a disk image that is the root.
+    pub partition: Option<u32>,
     /// List what cannot be read instead of stopping.
     pub keep_going: bool,
     /// Hashing threads; 0 for one per core.
@@ -108,6 +110,7 @@ impl ExtractArguments {
         let mut selection = Selection::new(usual, self.skip_paths.iter().map(|path| path.to_vec()));
         selection.all_owners = self.all_owners;
         selection.one_file_system = self.one_file_system;
+        selection.partition = self.partition;
         let default = ExtractOptions::default();
         Ok(ExtractOptions {
             algorithms,

@@ -69,6 +69,8 @@ pub struct Selection {
     pub all_owners: bool,
     /// Stay on the filesystem the tree starts on.
     pub one_file_system: bool,
+    /// The partition of a disk image that is the root, as Linux numbers it. None: it is looked for.
+    pub partition: Option<u32>,
 }
 
 impl Selection {
@@ -85,6 +87,7 @@ impl Selection {
             asked,
             all_owners: false,
             one_file_system: false,
+            partition: None,
         }
     }
 
