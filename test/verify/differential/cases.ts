@@ -158,7 +158,8 @@ function makeEntry(making: Making): Measured {
     return ofFile(name, algorithm, digest, options, 'ima-sig', [signature(making, content, algorithm)]);
   if (kind < 80) return ofIma(name, hashOf(dice.pick(['sha1', 'sha1', 'md5']), content), options);
   if (kind < 86) return violation(dice, name, options);
-  if (kind < 90) return altered(dice, ofFile(name, algorithm, digest, options), options, digest, algorithm);
+  if (kind < 88) return altered(dice, ofFile(name, algorithm, digest, options), options, digest, algorithm);
+  if (kind < 95) return ofFile(name, algorithm, digest, options);
   return ofOtherTemplate(dice, name, algorithm, digest, options);
 }
 

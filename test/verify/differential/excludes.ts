@@ -1,10 +1,18 @@
 // Exclude patterns: those that operators write, and those that engines understand differently, that are valid only
 // joined with others, or not at all.
 
-export const EXCLUDES: readonly string[] = [
+const patterns = {
   // As they are written.
-  ...['/usr', '/ev', 'usr', 'boot', 'boot.aggreg*$', '.*', '/tmp/a.txt', '/opt|/bin', '^/etc/.*$'],
-  ...[
+  written: [
+    '/usr',
+    '/ev',
+    'usr',
+    'boot',
+    'boot.aggreg*$',
+    '.*',
+    '/tmp/a.txt',
+    '/opt|/bin',
+    '^/etc/.*$',
     '/usr/lib/.*\\.pyc?$',
     'foobar.so(.*)?',
     '\\.ima',
@@ -15,22 +23,31 @@ export const EXCLUDES: readonly string[] = [
     'dm_',
   ],
   // Empty, and valid only because they are joined.
-  ...['', 'x|', '|x', 'a)|(b'],
+  joined: ['', 'x|', '|x', 'a)|(b'],
   // Groups, and what refers to them.
-  ...['(/etc)\\1', '(/usr)(/bin)\\2', '(?P<n>/usr)', '(?P<n>/etc)', '(?P<d>/)etc(?P=d)passwd', '(?<n>/usr)'],
-  ...['(/)?(?(1)usr|etc)', '(?:/usr|/etc)?', '/(usr|etc)/(bin|lib)/.{4,}'],
+  groups: [
+    '(/etc)\\1',
+    '(/usr)(/bin)\\2',
+    '(?P<n>/usr)',
+    '(?P<n>/etc)',
+    '(?P<d>/)etc(?P=d)passwd',
+    '(?<n>/usr)',
+    '(/)?(?(1)usr|etc)',
+    '(?:/usr|/etc)?',
+    '/(usr|etc)/(bin|lib)/.{4,}',
+  ],
   // Flags.
-  ...['(?i)x', '(?i:/USR)', '(?s:/.)+', '(?x: /usr )', '(?u:/usr)', '(?a)/usr', '(?-i:/usr)', '(?L)x'],
+  flags: ['(?i)x', '(?i:/USR)', '(?s:/.)+', '(?x: /usr )', '(?u:/usr)', '(?a)/usr', '(?-i:/usr)', '(?L)x'],
   // What is looked at and not taken.
-  ...['(?=/usr)', '/usr/bin/(?!hello)', '/usr/bin(?<=bin)/', '(?<!x)/etc', '(?>/usr)', '(?#comment)/usr'],
+  looks: ['(?=/usr)', '/usr/bin/(?!hello)', '/usr/bin(?<=bin)/', '(?<!x)/etc', '(?>/usr)', '(?#comment)/usr'],
   // How often.
-  ...['/u++sr', '/u**', '*a', 'a{2,1}', '/u{,3}sr', '/u{1,2', '/{x}', '/[a-z]{3}'],
+  repeats: ['/u++sr', '/u**', '*a', 'a{2,1}', '/u{,3}sr', '/u{1,2', '/{x}', '/[a-z]{3}'],
   // Unbalanced.
-  ...['(a', 'a)', '[a', '(', '\\'],
+  unbalanced: ['(a', 'a)', '[a', '(', '\\'],
   // Sets.
-  ...['[z-a]', '/[[:alpha:]]', '/[[]', '/[]a]', '/[^]a]', '/[a&&u]', '/[a~~u]', '/[\\w-.]', '/[a-\\d]'],
+  sets: ['[z-a]', '/[[:alpha:]]', '/[[]', '/[]a]', '/[^]a]', '/[a&&u]', '/[a~~u]', '/[\\w-.]', '/[a-\\d]'],
   // Escapes, and places.
-  ...[
+  escapes: [
     '\\/usr\\/bin',
     '\\<',
     '\\&',
@@ -42,7 +59,19 @@ export const EXCLUDES: readonly string[] = [
     '/init$',
     '/init$$',
     '/usr\\b',
+    '\\x2fusr',
+    '\\57etc',
+    '\\0',
+    '\\u002fusr',
+    '\\N{SOLIDUS}usr',
+    '/\\w+$',
+    '/\\w+/\\w+/\\S+🔑',
+    '/é',
+    '/tab\\s',
+    '/tab\\tand\\sspace',
+    '/\\D+$',
+    '/\\W*init',
   ],
-  ...['\\x2fusr', '\\57etc', '\\0', '\\u002fusr', '\\N{SOLIDUS}usr', '/\\w+$', '/\\w+/\\w+/\\S+🔑', '/é'],
-  ...['/tab\\s', '/tab\\tand\\sspace', '/\\D+$', '/\\W*init'],
-];
+};
+
+export const EXCLUDES: readonly string[] = Object.values(patterns).flat();
