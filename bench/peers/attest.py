@@ -1,7 +1,7 @@
 """attest.py LIST POLICY SHA256: a Keylime verifier's judgement of a list, and what it cost.
 
-Measured is what an attestation needs: reading the list and the policy, and `process_measurement_list`. Loading Python and
-Keylime is not, and nothing is logged.
+Two costs are printed: that of `process_measurement_list` alone, and that with reading the list and the policy. Loading
+Python and Keylime is in neither, and nothing is logged.
 """
 
 import json
@@ -15,14 +15,25 @@ from keylime.common.algorithms import Hash
 from keylime.ima import ima
 from keylime.ima.file_signatures import ImaKeyrings
 
+
+def now():
+    return time.process_time(), time.perf_counter()
+
+
+def cost(start, end):
+    return {"cpuSeconds": end[0] - start[0], "elapsedSeconds": end[1] - start[1]}
+
+
 list_file, policy_file, value = sys.argv[1:]
-started, cpu_before = time.perf_counter(), time.process_time()
+start = now()
 with open(policy_file, encoding="utf-8") as file:
     policy = json.load(file)
 with open(list_file, encoding="utf-8") as file:
     lines = file.read().split("\n")
+read = now()
 replayed, failure = ima.process_measurement_list(
     None, lines, policy, pcrval=value, ima_keyrings=ImaKeyrings(), hash_alg=Hash.SHA256
 )
-cost = {"cpuSeconds": time.process_time() - cpu_before, "elapsedSeconds": time.perf_counter() - started}
-print(json.dumps({"verdict": "fail" if failure else "pass", "replayed": replayed, **cost}))
+end = now()
+verdict = "fail" if failure else "pass"
+print(json.dumps({"verdict": verdict, "replayed": replayed, "alone": cost(read, end), "whole": cost(start, end)}))

@@ -1,6 +1,7 @@
 // Verifying a long list against a large policy: against what a Keylime verifier runs for it, and against evmctl, which
 // knows no policies. Keylime replays one bank and reads the ASCII form only, evmctl the binary form only; we replay two
-// banks in both comparisons.
+// banks in both comparisons. The program reads the policy like Keylime's whole attestation; the library has it loaded,
+// and is set beside `process_measurement_list` alone.
 
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,7 +9,15 @@ import { pathToFileURL } from 'node:url';
 
 import { type Cost, type Program, runProgram } from '../child.ts';
 import { excludePatterns } from '../excludes.ts';
-import { type Bench, type Comparison, type Group, type Peer, type Row, compare } from '../harness.ts';
+import {
+  type Bench,
+  type Budget,
+  type Comparison,
+  type Group,
+  type Peer,
+  type Row,
+  compare,
+} from '../harness.ts';
 import { type Machine, makeMachine } from '../lists.ts';
 import { findProgram, imaAssay, keylimeProgram, noteVersion, ownScript, root } from '../programs.ts';
 import { formatMegabytes } from '../table.ts';
@@ -48,13 +57,14 @@ function againstKeylime(machine: Machine, warmUp: Machine, bench: Bench): readon
   ];
   return rows.flatMap(({ policy, what, atLeast }) => {
     const script = join(root, 'bench/peers/attest.py');
-    const program: Program = {
-      name: 'Keylime',
-      command: [python, '-W', 'ignore', script, machine.ascii, policy, value],
-      readCost,
+    const command = [python, '-W', 'ignore', script, machine.ascii, policy, value] as const;
+    const budget: Budget = { by: 'cpu', atLeast };
+    const whole: Peer = { program: { name: 'Keylime', command, readCost: readPart('whole') }, budget };
+    const alone: Peer = {
+      program: { name: 'process_measurement_list', command, readCost: readPart('alone') },
+      budget,
     };
-    const peers: readonly Peer[] = [{ program, budget: { by: 'cpu', atLeast } }];
-    return compareBoth({ machine, warmUp, list: machine.ascii, policy, what, peers }, few);
+    return compareBoth({ machine, warmUp, list: machine.ascii, policy, what, whole, alone }, few);
   });
 }
 
@@ -68,9 +78,9 @@ function againstEvmctl(machine: Machine, warmUp: Machine, bench: Bench): readonl
     // What it finds it says on standard error.
     command: ['bash', '-c', 'exec "$@" 2>&1', 'bash', evmctl, 'ima_measurement', ...banks, machine.binary],
   };
-  const peers: readonly Peer[] = [{ program, budget: { by: 'cpu', atLeast: 10 } }];
+  const peer: Peer = { program, budget: { by: 'cpu', atLeast: 10 } };
   const { binary: list, policy } = machine;
-  return compareBoth({ machine, warmUp, list, policy, what: ', binary', peers }, bench);
+  return compareBoth({ machine, warmUp, list, policy, what: ', binary', whole: peer, alone: peer }, bench);
 }
 
 interface Work {
@@ -79,11 +89,17 @@ interface Work {
   readonly list: string;
   readonly policy: string;
   readonly what: string;
-  readonly peers: readonly Peer[];
+  /** What is set beside the program. */
+  readonly whole: Peer;
+  /** What is set beside the library. */
+  readonly alone: Peer;
 }
 
-/** The program and the library, each beside the peers. */
-function compareBoth({ machine, warmUp, list, policy, what, peers }: Work, bench: Bench): readonly Row[] {
+/** The program and the library, each beside its peer. */
+function compareBoth(
+  { machine, warmUp, list, policy, what, whole, alone }: Work,
+  bench: Bench,
+): readonly Row[] {
   const evidence = (of: Machine, file: string): string =>
     JSON.stringify({ list: file, policies: [of === machine ? policy : of.policy], pcrValues: valuesOf(of) });
   const library: Program = {
@@ -92,9 +108,10 @@ function compareBoth({ machine, warmUp, list, policy, what, peers }: Work, bench
     readCost,
   };
   const work = `verify ${machine.entries} entries${what}`;
+  const result = isPass(machine);
   const comparisons: readonly Comparison[] = [
-    { work: `${work}: the program`, ours: ourProgram(machine, list, policy), peers, result: isPass(machine) },
-    { work: `${work}: the library`, ours: library, peers, result: isPass(machine) },
+    { work: `${work}: the program`, ours: ourProgram(machine, list, policy), peers: [whole], result },
+    { work: `${work}: the library`, ours: library, peers: [alone], result },
   ];
   return comparisons.flatMap((comparison) => compare(comparison, bench));
 }
@@ -126,6 +143,14 @@ function isPass({ pcrs }: Machine): (output: string) => string {
 function readCost(output: string): Cost {
   const { cpuSeconds, elapsedSeconds }: Cost = JSON.parse(output);
   return { cpuSeconds, elapsedSeconds };
+}
+
+// So did `peers/attest.py`, with two costs.
+function readPart(part: 'whole' | 'alone'): (output: string) => Cost {
+  return (output) => {
+    const costs: Record<typeof part, Cost> = JSON.parse(output);
+    return costs[part];
+  };
 }
 
 function withAndWithoutExcludes(machine: Machine, bench: Bench): readonly Row[] {
