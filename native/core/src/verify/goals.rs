@@ -166,7 +166,11 @@ pub(super) fn name_ranges(pcrs: impl Iterator<Item = (Algorithm, u8)>) -> String
     }
     let names = ranges.into_iter().map(|(bank, first, last)| {
         let name = pcr_name(bank, first.into());
-        if first == last { name } else { format!("{name}-{last}") }
+        if first == last {
+            name
+        } else {
+            format!("{name}-{last}")
+        }
     });
     names.collect::<Vec<_>>().join(" ")
 }
