@@ -31,18 +31,25 @@ export function makePolicy(
     (listing[name] ??= []).push(...(isWrong ? wrongDigests(dice, digest) : [digest]));
   }
   const excludes = dice.onceIn(3) ? Array.from({ length: 1 + dice.below(3) }, () => dice.pick(EXCLUDES)) : [];
+  const settings: Record<string, unknown> = {
+    ignored_keyrings: dice.pick([[], [], [], ['*'], ['.ima'], ['.evm', '.builtin_trusted_keys']]),
+    log_hash_alg: dice.onceIn(15) ? dice.pick(['sha1', 'sha256', 'sha384', 'sha512']) : bank,
+    dm_policy: null,
+  };
   const policy: Record<string, unknown> = {
     meta: { version: 1, generator: dice.below(4) },
     release: 0,
     ...listings,
     excludes,
-    ima: {
-      ignored_keyrings: dice.pick([[], [], [], ['*'], ['.ima'], ['.evm', '.builtin_trusted_keys']]),
-      log_hash_alg: dice.onceIn(15) ? dice.pick(['sha1', 'sha256', 'sha384', 'sha512']) : bank,
-      dm_policy: null,
-    },
+    ima: settings,
     'verification-keys': dice.onceIn(4) ? makeKeyring(dice, signers) : '',
   };
+  // The older form, which Keylime's own tool converts.
+  if (dice.onceIn(20) && Object.keys(listings.digests).length > 0) {
+    const { digests, ...others } = policy;
+    return { ...others, hashes: digests };
+  }
+  if (dice.onceIn(60)) delete settings[dice.pick(Object.keys(settings))];
   if (dice.onceIn(60)) delete policy[dice.pick([...SECTIONS, 'ima', 'excludes', 'release'])];
   return policy;
 }
