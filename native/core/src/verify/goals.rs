@@ -145,13 +145,32 @@ pub(super) fn pcr_name(bank: Algorithm, index: u32) -> String {
 
 /// Names the given values that a quote does not cover: nobody vouches for them.
 pub(super) fn name_uncovered(attest: &Attest<'_>, pcrs: &PcrValues, unchecked: &mut Unchecked) {
-    let uncovered: Vec<String> = pcrs
+    let uncovered = pcrs
         .iter()
-        .filter(|(bank, index, _)| !attest.selection.covers(*bank, *index))
-        .map(|(bank, index, _)| pcr_name(bank, index.into()))
-        .collect();
-    if !uncovered.is_empty() {
-        let names = uncovered.join(" ");
+        .map(|(bank, index, _)| (bank, index))
+        .filter(|&(bank, index)| !attest.selection.covers(bank, index));
+    let names = name_ranges(uncovered);
+    if !names.is_empty() {
         unchecked.add(format!("PCR values that the quote does not cover: {names}"));
     }
+}
+
+/// `BANK:INDEX` or `BANK:FIRST-LAST` of PCRs that come by bank, then by index.
+pub(super) fn name_ranges(pcrs: impl Iterator<Item = (Algorithm, u8)>) -> String {
+    let mut ranges: Vec<(Algorithm, u8, u8)> = Vec::new();
+    for (bank, index) in pcrs {
+        match ranges.last_mut() {
+            Some((of, _, last)) if *of == bank && last.checked_add(1) == Some(index) => *last = index,
+            _ => ranges.push((bank, index, index)),
+        }
+    }
+    let names = ranges.into_iter().map(|(bank, first, last)| {
+        let name = pcr_name(bank, first.into());
+        if first == last {
+            name
+        } else {
+            format!("{name}-{last}")
+        }
+    });
+    names.collect::<Vec<_>>().join(" ")
 }
