@@ -37,8 +37,26 @@ export type {
   Rules,
   Verdict,
 } from './report/types.ts';
+export { composeRuntimePolicy, mergeRuntimePolicies, RuntimePolicy } from './runtime-policy/compose.ts';
+export type {
+  ComposeOptions,
+  PolicyNote,
+  PolicyOrigin,
+  PolicySources,
+  PolicySummary,
+  PolicyWriteOptions,
+} from './runtime-policy/compose.ts';
+export { diffRuntimePolicies } from './runtime-policy/diff.ts';
+export type {
+  DiffOptions,
+  NameDifference,
+  PolicyDifferences,
+  SettingDifference,
+} from './runtime-policy/diff.ts';
 export { parseExcludeList } from './runtime-policy/exclude-list.ts';
 export type { ExcludePattern } from './runtime-policy/exclude-list.ts';
+export { checkManifest, writeManifest } from './runtime-policy/manifest.ts';
+export type { ManifestEntry } from './runtime-policy/manifest.ts';
 export { formatTimestamp } from './runtime-policy/settings.ts';
 export type { PolicySettings } from './runtime-policy/settings.ts';
 export { UsageError } from './usage.ts';

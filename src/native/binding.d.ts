@@ -28,6 +28,23 @@ export declare class Allowlist {
   writeRuntimePolicy(settings: PolicyArguments, keepGoing: boolean): Writer
 }
 
+/** A policy that is complete. */
+export declare class ComposedPolicy {
+  /** Counts and notes, as JSON text. */
+  summary(): string
+  /** The digests of files. */
+  allowlist(): Allowlist
+  /**
+   * Writes it.
+   *
+   * # Errors
+   * What the form has no place for, or cannot write.
+   */
+  write(form: PolicyForm, writing: PolicyWriting): Writer
+  /** Writes where everything comes from, as JSON. */
+  provenance(): Writer
+}
+
 /** Watches and stops one piece of work. */
 export declare class Control {
   /** A handle for work that has not begun. */
@@ -85,8 +102,27 @@ export interface AlgorithmInfo {
 /** Every hash algorithm, by the kernel's name, with its digest length in bytes. */
 export declare function algorithms(): Array<AlgorithmInfo>
 
+/**
+ * Compares two policies; with `files_only` only the digests of files, as against an image.
+ *
+ * # Errors
+ * None but those of the boundary.
+ */
+export declare function comparePolicies(left: ComposedPolicy, leftName: string, right: ComposedPolicy, rightName: string, filesOnly: boolean, face: DifferenceFace): Promise<PolicyDifference>
+
+/**
+ * Puts a policy together.
+ *
+ * # Errors
+ * An unknown algorithm; by the promise, all that is wrong with the sources.
+ */
+export declare function composePolicy(images: Array<Allowlist>, sources: SourceArguments, limits: ListLimitArguments, control: Control): Promise<ComposedPolicy>
+
 /** Version of the native core; the loader refuses one that is not the package's. */
 export declare function coreVersion(): string
+
+/** How differences are shown. */
+export type DifferenceFace = 'text' | 'coloured' | 'json'
 
 /** Files of evidence; `-` is standard input. */
 export interface EvidenceArguments {
@@ -241,6 +277,31 @@ export interface PolicyArguments {
   verificationKeys: string
 }
 
+/** What differs between two policies. */
+export interface PolicyDifference {
+  /** Whether nothing does. */
+  isSame: boolean
+  /** What does, in the face that was asked for. */
+  text: Buffer
+}
+
+/** How a policy is written. */
+export type PolicyForm = 'runtime-policy' | 'upgraded-policy' | 'old-policy' | 'json-allowlist' | 'allowlist'
+
+/** What may be left out, and how rows of a flat list are written. */
+export interface PolicyWriting {
+  /** `meta.timestamp`; the latest of the sources' without one. */
+  timestamp?: string
+  /** Leave out what the form has no place for. */
+  lossy: boolean
+  /** Leave out and list single paths that the form cannot write. */
+  keepGoing: boolean
+  /** `ALGORITHM:` before each digest of a flat list. */
+  namesAlgorithms: boolean
+  /** Escapes of coreutils in a flat list. */
+  escapes: boolean
+}
+
 /** How far work has come. Byte counts are exact up to 2^53. */
 export interface ProgressCounters {
   /** Files hashed. */
@@ -289,6 +350,36 @@ export interface Rows {
   digests: Array<string>
   /** Index of each digest's origin. */
   origins: Array<number>
+}
+
+/** What a policy is made from. Names of files; `-` is standard input. */
+export interface SourceArguments {
+  /** Runtime policies and allowlists of any shape. */
+  policies: Array<Buffer>
+  /** Keys that one of must have signed each policy. */
+  policyKeys: Array<Buffer>
+  /** The algorithm of digests of its length, where a policy does not name it. */
+  assumedAlgorithm?: string
+  /** Measurement lists. */
+  lists: Array<Buffer>
+  /** Take digests of files from the lists. */
+  listDigests: boolean
+  /** Take digests of keys from them. */
+  listKeyrings: boolean
+  /** Take digests of other buffers. */
+  listBuffers: boolean
+  /** Exclude lists. */
+  excludeLists: Array<Buffer>
+  /** Exclude patterns. */
+  excludes: Array<string>
+  /** Keys of file signatures. */
+  keys: Array<Buffer>
+  /** Keyrings that are not checked. */
+  ignoredKeyrings: Array<string>
+  /** `ima.log_hash_alg`, if the caller decides it. */
+  logHashAlgorithm?: string
+  /** `release`, if the caller decides it. */
+  release?: number
 }
 
 /**

@@ -53,7 +53,9 @@ export const allowlistErrorCodes = [
 ] as const;
 
 export const policyErrorCodes = [
+  'FORM_LOSSY',
   'ENVELOPE_MALFORMED',
+  'POLICY_CONFLICT',
   'POLICY_EMPTY',
   'POLICY_KEY_TWICE',
   'POLICY_NOT_JSON',
@@ -65,6 +67,7 @@ export const policyErrorCodes = [
   'POLICY_TOO_MANY_ENTRIES',
   'POLICY_TYPE_WRONG',
   'POLICY_UNTRUSTED',
+  'POLICY_UNUSABLE',
   'ENVELOPE_KEY_FOREIGN',
   'ENVELOPE_PAYLOAD_FOREIGN',
 ] as const;
@@ -86,6 +89,7 @@ export const excludeListErrorCodes = [
 
 export const measurementListErrorCodes = [
   'ENTRY_DATA_UNKNOWN',
+  'ENTRY_DIGEST_UNUSABLE',
   'ENTRY_HASH_DIFFERS',
   'ENTRY_MALFORMED',
   'ENTRY_NOT_PRINTABLE',

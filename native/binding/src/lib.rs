@@ -5,6 +5,7 @@ pub mod control;
 mod error;
 pub mod extract;
 pub mod list;
+pub mod policy;
 pub mod verify;
 
 use napi_derive::napi;

@@ -17,6 +17,8 @@ pub use error::EvidenceError;
 pub use list::{Filter, ListStream, Piece, Show, describe_fault, list_stats, replay_list};
 pub use parts::{Files, QuoteFiles, QuoteForm};
 
+pub(crate) use read::Reader as FileReader;
+
 use crate::input::Input;
 use crate::measurement::Source;
 use crate::policy::PolicySet;

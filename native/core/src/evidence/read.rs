@@ -46,8 +46,8 @@ pub(super) fn with_sha1(mut accepted: Accepted) -> Accepted {
 }
 
 /// Reads files under the eyes of a [`Control`].
-pub(super) struct Reader<'a> {
-    pub(super) control: &'a Arc<Control>,
+pub(crate) struct Reader<'a> {
+    pub(crate) control: &'a Arc<Control>,
 }
 
 impl Reader<'_> {
@@ -65,7 +65,21 @@ impl Reader<'_> {
         })
     }
 
+    /// A file that no honest maker makes large.
+    pub(crate) fn small(&self, name: &[u8]) -> Result<Vec<u8>, EvidenceError> {
+        self.bytes(name, MAX_SMALL_BYTES)
+    }
+
     pub(super) fn policies(&self, files: &Files) -> Result<Vec<Policy>, EvidenceError> {
+        self.policies_assuming(files, None)
+    }
+
+    /// The policies; digests of `assumed`'s length are taken for its, where no algorithm is named.
+    pub(crate) fn policies_assuming(
+        &self,
+        files: &Files,
+        assumed: Option<Algorithm>,
+    ) -> Result<Vec<Policy>, EvidenceError> {
         let mut keys = Vec::new();
         for name in &files.policy_keys {
             let bytes = self.bytes(name, MAX_SMALL_BYTES)?;
@@ -80,6 +94,7 @@ impl Reader<'_> {
                 if keys.is_empty() {
                     let options = ReadOptions {
                         limits,
+                        assumed_algorithm: assumed,
                         ..ReadOptions::default()
                     };
                     return read_policy(&bytes, name, &options);
@@ -87,8 +102,8 @@ impl Reader<'_> {
                 check_signed(&bytes, name, &keys)?;
                 let options = ReadOptions {
                     limits,
+                    assumed_algorithm: assumed,
                     check_signatures: Some(&|_| SignatureStatus::Verified),
-                    ..ReadOptions::default()
                 };
                 read_policy(&bytes, name, &options)
             })

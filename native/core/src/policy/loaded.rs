@@ -26,6 +26,20 @@ pub enum Shape {
     Allowlist,
 }
 
+impl Shape {
+    /// The word for it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::RuntimePolicy => "runtime-policy",
+            Self::OldRuntimePolicy => "old-policy",
+            Self::JsonAllowlist => "json-allowlist",
+            Self::FlatAllowlist => "allowlist",
+            Self::Allowlist => "memory",
+        }
+    }
+}
+
 /// The three maps of a policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Section {
@@ -94,6 +108,7 @@ pub struct Policy {
     pub(super) shape: Shape,
     pub(super) signature: SignatureStatus,
     pub(super) meta: Meta,
+    pub(super) release: Option<i64>,
     pub(super) digests: DigestMap,
     pub(super) keyrings: DigestMap,
     pub(super) buffers: DigestMap,
@@ -115,6 +130,7 @@ impl Policy {
             shape,
             signature: SignatureStatus::Unsigned,
             meta: Meta::default(),
+            release: None,
             digests: DigestMap::new(assumed),
             keyrings: DigestMap::new(assumed),
             buffers: DigestMap::new(assumed),
@@ -149,6 +165,12 @@ impl Policy {
     #[must_use]
     pub fn meta(&self) -> &Meta {
         &self.meta
+    }
+
+    /// `release`, a number for the policy's author; none if it is missing or no whole number.
+    #[must_use]
+    pub fn release(&self) -> Option<i64> {
+        self.release
     }
 
     /// `digests`, `keyrings` or `ima-buf`.

@@ -17,6 +17,8 @@
 //! the same, and whether Keylime would refuse it; a [`PolicySet`] answers for several of them together; and
 //! [`Policy::keylime`] is the policy as Keylime sees it.
 
+pub mod compare;
+pub mod compose;
 mod envelope;
 mod error;
 pub mod exclude;
@@ -46,4 +48,4 @@ pub use map::{DigestMap, ListedDigest, ListedDigests, Listing};
 pub use near::{Near, NearKind};
 pub use problem::{Problem, ProblemCode, Validation};
 pub use read::{CheckSignatures, ReadLimits, ReadOptions, read};
-pub use runtime::{PolicySettings, RuntimePolicy};
+pub use runtime::{Dialect, PolicySettings, RuntimePolicy};
