@@ -76,6 +76,18 @@ export declare class MeasurementList {
   close(): void
 }
 
+/** An envelope that is to be signed. */
+export declare class PolicyEnvelope {
+  /** Number of signatures so far. */
+  get signatureCount(): number
+  /** What is to be signed, with ECDSA over its SHA-256. */
+  signedBytes(): Buffer
+  /** Adds a signature, DER. */
+  addSignature(keyId: string, signature: Buffer): void
+  /** The envelope as Keylime writes it. */
+  toJson(): Buffer
+}
+
 /** Writes an allowlist piece by piece. */
 export declare class Writer {
   /**
@@ -101,6 +113,14 @@ export interface AlgorithmInfo {
 
 /** Every hash algorithm, by the kernel's name, with its digest length in bytes. */
 export declare function algorithms(): Array<AlgorithmInfo>
+
+/**
+ * Checks who signed a policy, and whether a verifier would take it; JSON text.
+ *
+ * # Errors
+ * By the promise, all that is wrong with the files.
+ */
+export declare function checkPolicyFile(name: Buffer, keys: Array<Buffer>, control: Control): Promise<string>
 
 /**
  * Compares two policies; with `files_only` only the digests of files, as against an image.
@@ -250,6 +270,14 @@ export interface ListPiece {
  * By the promise, all that is wrong with the list.
  */
 export declare function listStats(sources: Array<Buffer>, limits: ListLimitArguments, control: Control): Promise<string>
+
+/**
+ * The envelope that a policy is to be signed in: a new one, or the one that it is in.
+ *
+ * # Errors
+ * By the promise, all that is wrong with the file.
+ */
+export declare function openEnvelope(name: Buffer, control: Control): Promise<PolicyEnvelope>
 
 /**
  * Opens a measurement list, in its parts. A name `-` is standard input.

@@ -69,7 +69,6 @@ export const policyErrorCodes = [
   'POLICY_UNTRUSTED',
   'POLICY_UNUSABLE',
   'ENVELOPE_KEY_FOREIGN',
-  'ENVELOPE_PAYLOAD_FOREIGN',
 ] as const;
 
 export const excludeListErrorCodes = [

@@ -7,7 +7,8 @@ use ima_assay_core::measurement::Limits;
 use ima_assay_core::policy::Dialect;
 use ima_assay_core::policy::compare::{DiffFace, Scope, compare};
 use ima_assay_core::policy::compose::{Choices, Composed, Form, ListWants, Omissions, WriteError};
-use ima_assay_core::policy_files::{Sources, compose_files};
+use ima_assay_core::policy_files::{Sources, check_policy, compose_files, envelope_for};
+use ima_assay_core::signature::{Envelope, EnvelopeSignature};
 use ima_assay_digest::Control as Shared;
 use napi::bindgen_prelude::{AsyncTask, Buffer};
 use napi::{Env, Task};
@@ -300,5 +301,112 @@ pub fn compare_policies(
             DifferenceFace::Coloured => DiffFace::Text { is_coloured: true },
             DifferenceFace::Json => DiffFace::Json,
         },
+    })
+}
+
+/// Checking a policy.
+pub struct CheckTask {
+    name: Vec<u8>,
+    keys: Vec<Vec<u8>>,
+    control: Arc<Shared>,
+}
+
+impl Task for CheckTask {
+    type Output = String;
+    type JsValue = String;
+
+    fn compute(&mut self) -> napi::Result<String> {
+        guarded(|| {
+            check_policy(&self.name, &self.keys, &self.control)
+                .map(|check| check.to_string())
+                .map_err(|error| explained(&error))
+        })
+    }
+
+    fn resolve(&mut self, _env: Env, json: String) -> napi::Result<String> {
+        Ok(json)
+    }
+}
+
+/// Checks who signed a policy, and whether a verifier would take it; JSON text.
+///
+/// # Errors
+/// By the promise, all that is wrong with the files.
+#[napi(catch_unwind, ts_return_type = "Promise<string>")]
+pub fn check_policy_file(name: Buffer, keys: Vec<Buffer>, control: &Control) -> AsyncTask<CheckTask> {
+    AsyncTask::new(CheckTask {
+        name: name.into(),
+        keys: names(&keys),
+        control: Arc::clone(&control.shared),
+    })
+}
+
+/// An envelope that is to be signed.
+#[napi]
+pub struct PolicyEnvelope {
+    envelope: Envelope,
+}
+
+#[napi]
+impl PolicyEnvelope {
+    /// Number of signatures so far.
+    #[napi(getter)]
+    #[must_use]
+    pub fn signature_count(&self) -> u32 {
+        u32::try_from(self.envelope.signatures.len()).unwrap_or(u32::MAX)
+    }
+
+    /// What is to be signed, with ECDSA over its SHA-256.
+    #[napi(catch_unwind)]
+    #[must_use]
+    pub fn signed_bytes(&self) -> Buffer {
+        self.envelope.signed_bytes().into()
+    }
+
+    /// Adds a signature, DER.
+    #[napi(catch_unwind)]
+    pub fn add_signature(&mut self, key_id: String, signature: Buffer) {
+        self.envelope.signatures.push(EnvelopeSignature {
+            key_id: Some(key_id),
+            signature: signature.into(),
+        });
+    }
+
+    /// The envelope as Keylime writes it.
+    #[napi(catch_unwind)]
+    #[must_use]
+    pub fn to_json(&self) -> Buffer {
+        self.envelope.to_json().into()
+    }
+}
+
+/// Reading what is to be signed.
+pub struct EnvelopeTask {
+    name: Vec<u8>,
+    control: Arc<Shared>,
+}
+
+impl Task for EnvelopeTask {
+    type Output = Envelope;
+    type JsValue = PolicyEnvelope;
+
+    fn compute(&mut self) -> napi::Result<Envelope> {
+        guarded(|| envelope_for(&self.name, &self.control).map_err(|error| explained(&error)))
+    }
+
+    fn resolve(&mut self, _env: Env, envelope: Envelope) -> napi::Result<PolicyEnvelope> {
+        Ok(PolicyEnvelope { envelope })
+    }
+}
+
+/// The envelope that a policy is to be signed in: a new one, or the one that it is in.
+///
+/// # Errors
+/// By the promise, all that is wrong with the file.
+#[napi(catch_unwind, ts_return_type = "Promise<PolicyEnvelope>")]
+pub fn open_envelope(name: Buffer, control: &Control) -> AsyncTask<EnvelopeTask> {
+    AsyncTask::new(EnvelopeTask {
+        name: name.into(),
+        control: Arc::clone(&control.shared),
     })
 }

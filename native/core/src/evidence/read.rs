@@ -1,5 +1,6 @@
 //! Reads files and makes of them what [`verify`](crate::verify) takes.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use ima_assay_digest::{Algorithm, Control};
@@ -11,7 +12,7 @@ use crate::pcr::{PcrContext, PcrValues, parse_pcr_values};
 use crate::policy::exclude::{ExcludeLimits, ExcludeSet, parse_exclude_list};
 use crate::policy::{Policy, ReadLimits, ReadOptions, SignatureStatus};
 use crate::quote::{Accepted, Attest, AttestationKey, KeylimeAnswer, KeylimeQuote, QuoteSignature};
-use crate::signature::{Envelope, EnvelopeKey, EnvelopeOutcome, Keyring, Provenance};
+use crate::signature::{Envelope, EnvelopeKey, EnvelopeOutcome, EnvelopeRefusal, Keyring, Provenance};
 use crate::verify::ExcludeList;
 
 /// Bytes of an exclude list, a file of keys, of PCR values or of a quote.
@@ -51,7 +52,7 @@ pub(crate) struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn bytes(&self, name: &[u8], limit: usize) -> Result<Vec<u8>, EvidenceError> {
+    pub(crate) fn bytes(&self, name: &[u8], limit: usize) -> Result<Vec<u8>, EvidenceError> {
         let read = Input::open(name, self.control).and_then(|input| input.read_all(limit));
         read.map_err(|error| {
             if self.control.is_cancelled() {
@@ -91,21 +92,15 @@ impl Reader<'_> {
             .iter()
             .map(|name| {
                 let bytes = self.bytes(name, limits.max_bytes)?;
-                if keys.is_empty() {
-                    let options = ReadOptions {
-                        limits,
-                        assumed_algorithm: assumed,
-                        ..ReadOptions::default()
-                    };
-                    return read_policy(&bytes, name, &options);
-                }
-                check_signed(&bytes, name, &keys)?;
                 let options = ReadOptions {
                     limits,
                     assumed_algorithm: assumed,
-                    check_signatures: Some(&|_| SignatureStatus::Verified),
+                    ..ReadOptions::default()
                 };
-                read_policy(&bytes, name, &options)
+                if keys.is_empty() {
+                    return read_policy(&bytes, name, &options);
+                }
+                read_signed(&bytes, name, &options, &keys)
             })
             .collect()
     }
@@ -206,18 +201,39 @@ impl Reader<'_> {
     }
 }
 
-fn read_policy(bytes: &[u8], name: &[u8], options: &ReadOptions<'_>) -> Result<Policy, EvidenceError> {
+pub(crate) fn read_policy(
+    bytes: &[u8],
+    name: &[u8],
+    options: &ReadOptions<'_>,
+) -> Result<Policy, EvidenceError> {
     crate::policy::read(bytes, name, options).map_err(|error| EvidenceError::malformed(name, error))
 }
 
-/// Whether one of the keys signed the policy.
-fn check_signed(bytes: &[u8], name: &[u8], keys: &[EnvelopeKey]) -> Result<(), EvidenceError> {
-    let envelope = Envelope::parse(bytes).map_err(|error| EvidenceError::malformed(name, error))?;
-    match envelope.verify(keys) {
-        EnvelopeOutcome::Valid { .. } => Ok(()),
-        EnvelopeOutcome::Invalid(refusal) => Err(EvidenceError::PolicyUntrusted {
+/// A policy that one of the keys has signed.
+pub(crate) fn read_signed(
+    bytes: &[u8],
+    name: &[u8],
+    options: &ReadOptions<'_>,
+    keys: &[EnvelopeKey],
+) -> Result<Policy, EvidenceError> {
+    let refusal = Cell::new(EnvelopeRefusal::Unsigned);
+    let check = |envelope: &Envelope| match envelope.verify(keys) {
+        EnvelopeOutcome::Valid { .. } => SignatureStatus::Verified,
+        EnvelopeOutcome::Invalid(why) => {
+            refusal.set(why);
+            SignatureStatus::Failed
+        }
+    };
+    let options = ReadOptions {
+        check_signatures: Some(&check),
+        ..*options
+    };
+    let policy = read_policy(bytes, name, &options)?;
+    match policy.signature() {
+        SignatureStatus::Verified => Ok(policy),
+        _ => Err(EvidenceError::PolicyUntrusted {
             input: name.to_vec(),
-            refusal,
+            refusal: refusal.get(),
         }),
     }
 }

@@ -2,13 +2,25 @@
 
 use ima_assay_digest::Algorithm;
 
-use super::envelope::SignatureStatus;
 use super::error::PolicyError;
 use super::location::Location;
 use super::map::{DigestMap, Full, Quirks, Repeat};
 use super::problem::Problem;
 use super::writing::Writing;
 use crate::allowlist::Allowlist;
+
+/// What is known about a policy's signature.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SignatureStatus {
+    /// The policy came without an envelope.
+    Unsigned,
+    /// It came in an envelope, and nobody checked the signatures.
+    Unchecked,
+    /// A signature is good.
+    Verified,
+    /// No signature is good.
+    Failed,
+}
 
 /// What a file turned out to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

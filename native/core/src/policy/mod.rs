@@ -19,7 +19,6 @@
 
 pub mod compare;
 pub mod compose;
-mod envelope;
 mod error;
 pub mod exclude;
 mod index;
@@ -29,7 +28,7 @@ mod location;
 mod map;
 mod near;
 mod problem;
-mod python_json;
+pub(crate) mod python_json;
 mod read;
 mod row;
 mod runtime;
@@ -38,14 +37,13 @@ mod tests;
 mod validate;
 mod writing;
 
-pub use envelope::{Envelope, EnvelopeSignature, KEYLIME_PAYLOAD_TYPE, SignatureStatus};
 pub use error::{PolicyError, RejectedLine};
 pub use index::{Candidate, Exclude, Judgement, PolicySet};
 pub use keylime::{KeylimeAnswer, KeylimeStanding, KeylimeView};
-pub use loaded::{Meta, Policy, Section, Shape};
+pub use loaded::{Meta, Policy, Section, Shape, SignatureStatus};
 pub use location::Location;
 pub use map::{DigestMap, ListedDigest, ListedDigests, Listing};
 pub use near::{Near, NearKind};
 pub use problem::{Problem, ProblemCode, Validation};
-pub use read::{CheckSignatures, ReadLimits, ReadOptions, read};
+pub use read::{CheckSignatures, ReadLimits, ReadOptions, read, read_envelope};
 pub use runtime::{Dialect, PolicySettings, RuntimePolicy};
