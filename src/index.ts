@@ -4,6 +4,8 @@ export { AssayError } from './error.ts';
 export type { Place } from './error.ts';
 export { extractAllowlist, inspectImage } from './image/extract.ts';
 export type { Extraction } from './image/extract.ts';
+export { findPackages } from './image/packages.ts';
+export type { PackageOwner } from './image/packages.ts';
 export type { ExtractOptions, ImageSummary, Layer, Limits, Note, Omission } from './image/types.ts';
 export { openMeasurementList } from './measurement-list/open.ts';
 export type { OpenOptions } from './measurement-list/open.ts';
@@ -40,6 +42,7 @@ export type {
 export { composeRuntimePolicy, mergeRuntimePolicies, RuntimePolicy } from './runtime-policy/compose.ts';
 export type {
   ComposeOptions,
+  PolicyAddition,
   PolicyNote,
   PolicyOrigin,
   PolicySources,
@@ -55,6 +58,10 @@ export type {
 } from './runtime-policy/diff.ts';
 export { parseExcludeList } from './runtime-policy/exclude-list.ts';
 export type { ExcludePattern } from './runtime-policy/exclude-list.ts';
+export { explainRuntimePolicy } from './runtime-policy/explain.ts';
+export type { Explanation, ExplainSources, ListedRow } from './runtime-policy/explain.ts';
+export { lintRuntimePolicy } from './runtime-policy/lint.ts';
+export type { LintOptions, PolicyLint, PolicyLintReport, Severity } from './runtime-policy/lint.ts';
 export { checkManifest, writeManifest } from './runtime-policy/manifest.ts';
 export type { ManifestEntry } from './runtime-policy/manifest.ts';
 export { checkRuntimePolicy, signRuntimePolicy } from './runtime-policy/sign.ts';
@@ -62,6 +69,8 @@ export type { CheckOptions, PolicyCheck, PolicyProblem, SignOptions } from './ru
 export { SigningKey, SigningKeyError } from './runtime-policy/signing-key.ts';
 export { formatTimestamp } from './runtime-policy/settings.ts';
 export type { PolicySettings } from './runtime-policy/settings.ts';
+export { proposeUpdate, toAdditions } from './runtime-policy/update.ts';
+export type { Proposal, UpdatePlan, Withheld } from './runtime-policy/update.ts';
 export { UsageError } from './usage.ts';
 export { verify } from './verify/verify.ts';
 export type { Evidence, QuoteEvidence, VerifyOptions } from './verify/verify.ts';

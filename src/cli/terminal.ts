@@ -45,4 +45,5 @@ export function describeSkips(skipped: Readonly<Record<string, number>>): string
 const SKIP_NOUNS: Readonly<Record<string, string>> = {
   owners: 'file of another owner',
   special: 'special file',
+  shards: 'file of another shard',
 };

@@ -101,6 +101,20 @@ export declare class Writer {
   omitted(): string
 }
 
+/** A digest that is added. */
+export interface AdditionArguments {
+  /** `digests`, `keyrings` or `ima-buf`. */
+  section: string
+  /** The path, keyring or buffer. */
+  name: Buffer
+  /** The algorithm. */
+  algorithm: string
+  /** The digest. */
+  digest: Buffer
+  /** Who asks for it. */
+  origin: string
+}
+
 /** A hash algorithm. */
 export interface AlgorithmInfo {
   /** The kernel's name. */
@@ -167,6 +181,14 @@ export interface EvidenceArguments {
 }
 
 /**
+ * Tells who lists a path or a digest, what excludes it, and what is nearly it; JSON text.
+ *
+ * # Errors
+ * By the promise, all that is wrong with the files.
+ */
+export declare function explainPolicies(question: Buffer, images: Array<Allowlist>, policies: Array<Buffer>, excludeLists: Array<Buffer>, control: Control): Promise<string>
+
+/**
  * Extracts one allowlist from several images. A name `-` is standard input.
  *
  * # Errors
@@ -188,6 +210,8 @@ export interface ExtractArguments {
   oneFileSystem: boolean
   /** List what cannot be read instead of stopping. */
   keepGoing: boolean
+  /** The part that is wanted, from 1, and how many there are. */
+  shard?: [number, number]
   /** Hashing threads; 0 for one per core. */
   threads: number
   /** Upper bounds. */
@@ -241,6 +265,14 @@ export interface LimitArguments {
   /** Bytes of standard input kept in a temporary file. */
   maxSpooledBytes?: number
 }
+
+/**
+ * Looks for what is likely to be a mistake in a policy; JSON text.
+ *
+ * # Errors
+ * By the promise, all that is wrong with the files.
+ */
+export declare function lintPolicyFile(name: Buffer, lists: Array<Buffer>, limits: ListLimitArguments, control: Control): Promise<string>
 
 /** How entries are written. */
 export type ListFace = 'json' | 'text' | 'ascii' | 'binary'
@@ -386,6 +418,8 @@ export interface SourceArguments {
   policies: Array<Buffer>
   /** Keys that one of must have signed each policy. */
   policyKeys: Array<Buffer>
+  /** Take an empty file for an allowlist without rows. */
+  allowsEmpty: boolean
   /** The algorithm of digests of its length, where a policy does not name it. */
   assumedAlgorithm?: string
   /** Measurement lists. */
@@ -396,6 +430,8 @@ export interface SourceArguments {
   listKeyrings: boolean
   /** Take digests of other buffers. */
   listBuffers: boolean
+  /** Single digests. */
+  additions: Array<AdditionArguments>
   /** Exclude lists. */
   excludeLists: Array<Buffer>
   /** Exclude patterns. */

@@ -1,6 +1,6 @@
 import { Allowlist, nativeOf, Serialisation } from '../allowlist/allowlist.ts';
 import type { ListLimits } from '../measurement-list/types.ts';
-import type { ComposedPolicy } from '../native/binding.d.ts';
+import type { AdditionArguments, ComposedPolicy } from '../native/binding.d.ts';
 import { fromNative } from '../native/errors.ts';
 import { loadAddon } from '../native/load.ts';
 import { runNative, type WorkOptions } from '../native/work.ts';
@@ -14,6 +14,8 @@ export interface PolicySources {
   readonly policies?: readonly string[] | undefined;
   /** Measurement lists of machines that are as they should be. */
   readonly measurementLists?: readonly string[] | undefined;
+  /** Single digests. */
+  readonly additions?: readonly PolicyAddition[] | undefined;
   readonly excludeLists?: readonly string[] | undefined;
   /** Exclude patterns themselves. */
   readonly excludes?: readonly string[] | undefined;
@@ -23,10 +25,23 @@ export interface PolicySources {
   readonly ignoredKeyrings?: readonly string[] | undefined;
 }
 
+/** A digest to add. */
+export interface PolicyAddition {
+  readonly section: 'digests' | 'keyrings' | 'ima-buf';
+  /** Path, keyring or buffer. */
+  readonly name: Uint8Array | string;
+  /** `ALGORITHM:HEX`. */
+  readonly digest: string;
+  /** Who asks for it. */
+  readonly origin: string;
+}
+
 /** How to put a policy together. */
 export interface ComposeOptions extends WorkOptions {
   /** Keys of which one must have signed each policy. None: policies are taken unsigned. */
   readonly policyKeys?: readonly string[] | undefined;
+  /** Take an empty file for an allowlist without rows, as a shard may be. Default false: an error. */
+  readonly allowEmpty?: boolean | undefined;
   /** What digests of its length are taken for, where a policy names no algorithm: `sm3_256`, for one. */
   readonly assumedAlgorithm?: string | undefined;
   /** What to take from measurement lists. Default: `digests` alone, of files and the boot. */
@@ -175,10 +190,12 @@ export async function composeRuntimePolicy(
   const args = {
     policies: toNames(sources.policies),
     policyKeys: toNames(options.policyKeys),
+    allowsEmpty: options.allowEmpty ?? false,
     lists: toNames(sources.measurementLists),
     listDigests: wants.includes('digests'),
     listKeyrings: wants.includes('keyrings'),
     listBuffers: wants.includes('ima-buf'),
+    additions: (sources.additions ?? []).map(toAddition),
     excludeLists: toNames(sources.excludeLists),
     excludes: [...(sources.excludes ?? [])],
     keys: toNames(sources.keys),
@@ -205,6 +222,16 @@ export async function mergeRuntimePolicies(
   options: ComposeOptions = {},
 ): Promise<RuntimePolicy> {
   return composeRuntimePolicy({ policies }, options);
+}
+
+function toAddition({ section, name, digest, origin }: PolicyAddition): AdditionArguments {
+  const [, algorithm, hex] = /^([^:]+):((?:[\da-f]{2})+)$/i.exec(digest) ?? [];
+  if (algorithm === undefined || hex === undefined) {
+    throw new UsageError('ARGUMENT_INVALID', {
+      problem: `a digest to add is ALGORITHM:HEX, not ${JSON.stringify(digest)}`,
+    });
+  }
+  return { section, name: Buffer.from(name), algorithm, digest: Buffer.from(hex, 'hex'), origin };
 }
 
 function requireLogAlgorithm(name: string): string {

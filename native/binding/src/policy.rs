@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use ima_assay_core::allowlist::{Allowlist as List, Flat};
 use ima_assay_core::measurement::Limits;
-use ima_assay_core::policy::Dialect;
 use ima_assay_core::policy::compare::{DiffFace, Scope, compare};
 use ima_assay_core::policy::compose::{Choices, Composed, Form, ListWants, Omissions, WriteError};
-use ima_assay_core::policy_files::{Sources, check_policy, compose_files, envelope_for};
+use ima_assay_core::policy::{Dialect, Section};
+use ima_assay_core::policy_files::{
+    Addition, ExplainSources, Sources, check_policy, compose_files, envelope_for, explain_files, lint_policy,
+};
 use ima_assay_core::signature::{Envelope, EnvelopeSignature};
-use ima_assay_digest::Control as Shared;
+use ima_assay_digest::{Control as Shared, Digest};
 use napi::bindgen_prelude::{AsyncTask, Buffer};
 use napi::{Env, Task};
 use napi_derive::napi;
@@ -17,7 +19,7 @@ use serde_json::json;
 
 use crate::allowlist::{Allowlist, Writer};
 use crate::control::Control;
-use crate::error::{explained, guarded};
+use crate::error::{explained, guarded, plain};
 use crate::extract::whole;
 use crate::list::{ListLimitArguments, algorithm, names};
 
@@ -28,6 +30,8 @@ pub struct SourceArguments {
     pub policies: Vec<Buffer>,
     /// Keys that one of must have signed each policy.
     pub policy_keys: Vec<Buffer>,
+    /// Take an empty file for an allowlist without rows.
+    pub allows_empty: bool,
     /// The algorithm of digests of its length, where a policy does not name it.
     pub assumed_algorithm: Option<String>,
     /// Measurement lists.
@@ -38,6 +42,8 @@ pub struct SourceArguments {
     pub list_keyrings: bool,
     /// Take digests of other buffers.
     pub list_buffers: bool,
+    /// Single digests.
+    pub additions: Vec<AdditionArguments>,
     /// Exclude lists.
     pub exclude_lists: Vec<Buffer>,
     /// Exclude patterns.
@@ -52,12 +58,50 @@ pub struct SourceArguments {
     pub release: Option<f64>,
 }
 
+/// A digest that is added.
+#[napi(object, object_to_js = false)]
+pub struct AdditionArguments {
+    /// `digests`, `keyrings` or `ima-buf`.
+    pub section: String,
+    /// The path, keyring or buffer.
+    pub name: Buffer,
+    /// The algorithm.
+    pub algorithm: String,
+    /// The digest.
+    pub digest: Buffer,
+    /// Who asks for it.
+    pub origin: String,
+}
+
+impl AdditionArguments {
+    fn into_addition(self) -> napi::Result<Addition> {
+        let digest = Digest::new(algorithm(&self.algorithm)?, &self.digest).map_err(|_| {
+            plain(
+                "DIGEST_UNLISTABLE",
+                "a digest is not as long as its algorithm makes them",
+                None,
+            )
+        })?;
+        Ok(Addition {
+            section: match self.section.as_str() {
+                "keyrings" => Section::Keyrings,
+                "ima-buf" => Section::Buffers,
+                _ => Section::Digests,
+            },
+            name: self.name.into(),
+            digest,
+            origin: self.origin.into_bytes(),
+        })
+    }
+}
+
 impl SourceArguments {
     fn into_sources(self, images: Vec<Arc<List>>) -> napi::Result<Sources> {
         Ok(Sources {
             images,
             policies: names(&self.policies),
             policy_keys: names(&self.policy_keys),
+            allows_empty: self.allows_empty,
             assumed_algorithm: self.assumed_algorithm.map(|name| algorithm(&name)).transpose()?,
             lists: names(&self.lists),
             list_wants: Some(ListWants {
@@ -65,6 +109,11 @@ impl SourceArguments {
                 keyrings: self.list_keyrings,
                 buffers: self.list_buffers,
             }),
+            additions: self
+                .additions
+                .into_iter()
+                .map(AdditionArguments::into_addition)
+                .collect::<napi::Result<_>>()?,
             exclude_lists: names(&self.exclude_lists),
             excludes: self.excludes,
             keys: names(&self.keys),
@@ -175,11 +224,7 @@ impl ComposedPolicy {
     #[napi(catch_unwind)]
     #[must_use]
     pub fn allowlist(&self) -> Allowlist {
-        let list = Arc::new(
-            self.composed
-                .section(ima_assay_core::policy::Section::Digests)
-                .clone(),
-        );
+        let list = Arc::new(self.composed.section(Section::Digests).clone());
         let sources = list
             .origins()
             .iter()
@@ -304,22 +349,32 @@ pub fn compare_policies(
     })
 }
 
-/// Checking a policy.
-pub struct CheckTask {
+/// Looking at one policy; the result is JSON text.
+pub struct InspectTask {
     name: Vec<u8>,
-    keys: Vec<Vec<u8>>,
+    work: Work,
     control: Arc<Shared>,
 }
 
-impl Task for CheckTask {
+enum Work {
+    Check { keys: Vec<Vec<u8>> },
+    Lint { lists: Vec<Vec<u8>>, limits: Limits },
+    Explain { sources: ExplainSources },
+}
+
+impl Task for InspectTask {
     type Output = String;
     type JsValue = String;
 
     fn compute(&mut self) -> napi::Result<String> {
         guarded(|| {
-            check_policy(&self.name, &self.keys, &self.control)
-                .map(|check| check.to_string())
-                .map_err(|error| explained(&error))
+            match &self.work {
+                Work::Check { keys } => check_policy(&self.name, keys, &self.control),
+                Work::Explain { sources } => explain_files(&self.name, sources, &self.control),
+                Work::Lint { lists, limits } => lint_policy(&self.name, lists, limits, &self.control),
+            }
+            .map(|result| result.to_string())
+            .map_err(|error| explained(&error))
         })
     }
 
@@ -333,10 +388,56 @@ impl Task for CheckTask {
 /// # Errors
 /// By the promise, all that is wrong with the files.
 #[napi(catch_unwind, ts_return_type = "Promise<string>")]
-pub fn check_policy_file(name: Buffer, keys: Vec<Buffer>, control: &Control) -> AsyncTask<CheckTask> {
-    AsyncTask::new(CheckTask {
+pub fn check_policy_file(name: Buffer, keys: Vec<Buffer>, control: &Control) -> AsyncTask<InspectTask> {
+    AsyncTask::new(InspectTask {
         name: name.into(),
-        keys: names(&keys),
+        work: Work::Check { keys: names(&keys) },
+        control: Arc::clone(&control.shared),
+    })
+}
+
+/// Looks for what is likely to be a mistake in a policy; JSON text.
+///
+/// # Errors
+/// By the promise, all that is wrong with the files.
+#[napi(catch_unwind, ts_return_type = "Promise<string>")]
+pub fn lint_policy_file(
+    name: Buffer,
+    lists: Vec<Buffer>,
+    limits: ListLimitArguments,
+    control: &Control,
+) -> AsyncTask<InspectTask> {
+    AsyncTask::new(InspectTask {
+        name: name.into(),
+        work: Work::Lint {
+            lists: names(&lists),
+            limits: limits.into_limits(),
+        },
+        control: Arc::clone(&control.shared),
+    })
+}
+
+/// Tells who lists a path or a digest, what excludes it, and what is nearly it; JSON text.
+///
+/// # Errors
+/// By the promise, all that is wrong with the files.
+#[napi(catch_unwind, ts_return_type = "Promise<string>")]
+pub fn explain_policies(
+    question: Buffer,
+    images: Vec<&Allowlist>,
+    policies: Vec<Buffer>,
+    exclude_lists: Vec<Buffer>,
+    control: &Control,
+) -> AsyncTask<InspectTask> {
+    AsyncTask::new(InspectTask {
+        name: question.into(),
+        work: Work::Explain {
+            sources: ExplainSources {
+                policies: names(&policies),
+                exclude_lists: names(&exclude_lists),
+                images: images.iter().map(|image| Arc::clone(&image.list)).collect(),
+            },
+        },
         control: Arc::clone(&control.shared),
     })
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ima_assay_digest::{Algorithm, Control, hash};
+use ima_assay_digest::{Algorithm, Control, Digest, hash};
 use serde_json::{Value, json};
 
 use crate::allowlist::Allowlist;
@@ -11,7 +11,11 @@ use crate::evidence::{EvidenceError, FileReader, Files, open_list};
 use crate::measurement::{Item, Limits, Reader};
 use crate::policy::compose::{Choices, Draft, ListWants, OriginKind, Tally, compile_excludes};
 use crate::policy::exclude::{ExcludeLimits, ExcludePattern, ExcludeSet, parse_exclude_list};
-use crate::policy::{KeylimeStanding, Problem, ReadLimits, ReadOptions, read, read_envelope};
+use crate::policy::explain::{ExcludeSource, Question, explain};
+use crate::policy::{
+    KeylimeStanding, LintFacts, PolicySet, Problem, ReadLimits, ReadOptions, Section, Severity, read,
+    read_envelope,
+};
 use crate::signature::{Envelope, EnvelopeKey, EnvelopeOutcome, EnvelopeRefusal};
 
 /// What a policy is made from. Names of files; `-` is standard input.
@@ -23,12 +27,16 @@ pub struct Sources {
     pub policies: Vec<Vec<u8>>,
     /// Keys that one of must have signed each policy; none to take policies unsigned.
     pub policy_keys: Vec<Vec<u8>>,
+    /// Whether an empty file is an allowlist without rows, as a part of an extraction may be.
+    pub allows_empty: bool,
     /// The algorithm of digests of its length, where a policy does not name it.
     pub assumed_algorithm: Option<Algorithm>,
     /// Measurement lists.
     pub lists: Vec<Vec<u8>>,
     /// What is wanted of them.
     pub list_wants: Option<ListWants>,
+    /// Single digests.
+    pub additions: Vec<Addition>,
     /// Exclude lists.
     pub exclude_lists: Vec<Vec<u8>>,
     /// Exclude patterns themselves.
@@ -39,6 +47,19 @@ pub struct Sources {
     pub ignored_keyrings: Vec<String>,
     /// What the caller decides.
     pub choices: Choices,
+}
+
+/// One digest that is added.
+#[derive(Debug, Clone)]
+pub struct Addition {
+    /// Which map of the policy.
+    pub section: Section,
+    /// The path, keyring or buffer.
+    pub name: Vec<u8>,
+    /// The digest.
+    pub digest: Digest,
+    /// Who asks for it.
+    pub origin: Vec<u8>,
 }
 
 /// Where patterns come from that were given themselves, for errors.
@@ -65,7 +86,11 @@ pub fn compose_files(
             policy_keys: sources.policy_keys.clone(),
             ..Files::default()
         };
-        for policy in reader.policies_assuming(&files, sources.assumed_algorithm)? {
+        let policies = match reader.policies_assuming(&files, sources.assumed_algorithm) {
+            Err(error) if sources.allows_empty && error.code() == "POLICY_EMPTY" => continue,
+            other => other?,
+        };
+        for policy in policies {
             compile_excludes(&policy).map_err(|errors| EvidenceError::Excludes {
                 input: name.clone(),
                 errors,
@@ -81,6 +106,15 @@ pub fn compose_files(
         for name in &sources.lists {
             add_list(&mut draft, name, wants, limits, control)?;
         }
+    }
+    for Addition {
+        section,
+        name,
+        digest,
+        origin,
+    } in &sources.additions
+    {
+        draft.add_digest(*section, name, digest, origin);
     }
     for name in &sources.exclude_lists {
         let bytes = reader.small(name)?;
@@ -130,23 +164,16 @@ fn add_list(
     limits: &Limits,
     control: &Arc<Control>,
 ) -> Result<(), EvidenceError> {
-    fn failed(name: &[u8], control: &Control, error: impl Explain + Send + Sync + 'static) -> EvidenceError {
-        if control.is_cancelled() {
-            EvidenceError::Cancelled
-        } else {
-            EvidenceError::malformed(name, error)
-        }
-    }
     let parts = open_list(std::slice::from_ref(name), control)?;
     let mut list =
-        Reader::of_segments(parts, limits.clone()).map_err(|error| failed(name, control, error))?;
+        Reader::of_segments(parts, limits.clone()).map_err(|error| stopped_or(name, control, error))?;
     let mut tally = Tally::default();
-    while let Some(item) = list.next().map_err(|error| failed(name, control, error))? {
+    while let Some(item) = list.next().map_err(|error| stopped_or(name, control, error))? {
         match item {
             Item::Entry(entry) => draft
                 .add_list_entry(&entry, wants, name, &mut tally)
-                .map_err(|error| failed(name, control, error))?,
-            Item::Fault(fault) => return Err(failed(name, control, fault)),
+                .map_err(|error| stopped_or(name, control, error))?,
+            Item::Fault(fault) => return Err(stopped_or(name, control, fault)),
         }
     }
     draft.note_tally(name, &tally);
@@ -241,4 +268,154 @@ pub fn envelope_for(name: &[u8], control: &Arc<Control>) -> Result<Envelope, Evi
     let bytes = reader.bytes(name, options.limits.max_bytes)?;
     let envelope = read_envelope(&bytes, &options).map_err(|error| EvidenceError::malformed(name, error))?;
     Ok(envelope.unwrap_or_else(|| Envelope::around(bytes)))
+}
+
+/// Findings of one code that a lint lists; all are counted.
+const MAX_LINTS: u64 = 100;
+
+/// Looks for what is likely to be a mistake in a policy, and for patterns without effect on measurement lists. As
+/// JSON:
+///
+/// ```text
+/// {"shape":"…","counts":{"error":N,"warning":N,"note":N},"codes":{"CODE":N},
+///  "findings":[{"code":"…","severity":"error","at":"excludes[0]","problem":"…"}]}
+/// ```
+///
+/// # Errors
+/// [`EvidenceError`]: a file cannot be read, or is no policy or no list.
+pub fn lint_policy(
+    name: &[u8],
+    lists: &[Vec<u8>],
+    limits: &Limits,
+    control: &Arc<Control>,
+) -> Result<Value, EvidenceError> {
+    let reader = FileReader { control };
+    let options = ReadOptions::default();
+    let bytes = reader.bytes(name, options.limits.max_bytes)?;
+    let policy = read(&bytes, name, &options).map_err(|error| EvidenceError::malformed(name, error))?;
+    let mut report = policy.lint(LintFacts {
+        bytes: bytes.len(),
+        max_listed: MAX_LINTS,
+    });
+    // Patterns that cannot be compiled are findings already.
+    if let Ok(set) = compile_excludes(&policy)
+        && !lists.is_empty()
+    {
+        let mut has_effect = vec![false; set.len()];
+        for list in lists {
+            each_name(list, limits, control, |entry_name| {
+                let first = set.find(entry_name).ok().flatten();
+                if let Some(effect) = first.and_then(|index| has_effect.get_mut(index)) {
+                    *effect = true;
+                }
+            })?;
+        }
+        for (index, _) in has_effect
+            .iter()
+            .enumerate()
+            .filter(|(_, has_effect)| !**has_effect)
+        {
+            report.add_without_effect(index);
+        }
+    }
+    let count = |severity| report.severities.get(&severity).copied().unwrap_or_default();
+    Ok(json!({
+        "shape": policy.shape().name(),
+        "counts": {
+            "error": count(Severity::Error),
+            "warning": count(Severity::Warning),
+            "note": count(Severity::Note),
+        },
+        "codes": report.counts,
+        "findings": report.findings.iter().map(|lint| json!({
+            "code": lint.code,
+            "severity": lint.severity.name(),
+            "at": lint.location.to_string(),
+            "problem": lint.problem,
+        })).collect::<Vec<_>>(),
+    }))
+}
+
+/// Calls `take` with the name of each entry of a measurement list.
+fn each_name(
+    list: &Vec<u8>,
+    limits: &Limits,
+    control: &Arc<Control>,
+    mut take: impl FnMut(&[u8]),
+) -> Result<(), EvidenceError> {
+    let parts = open_list(std::slice::from_ref(list), control)?;
+    let mut reader =
+        Reader::of_segments(parts, limits.clone()).map_err(|error| stopped_or(list, control, error))?;
+    while let Some(item) = reader.next().map_err(|error| stopped_or(list, control, error))? {
+        if let Item::Entry(entry) = item
+            && let Some(name) = entry.name()
+        {
+            take(name);
+        }
+    }
+    Ok(())
+}
+
+fn stopped_or(name: &[u8], control: &Control, error: impl Explain + Send + Sync + 'static) -> EvidenceError {
+    if control.is_cancelled() {
+        EvidenceError::Cancelled
+    } else {
+        EvidenceError::malformed(name, error)
+    }
+}
+
+/// What is asked of policies and images.
+#[derive(Debug, Clone, Default)]
+pub struct ExplainSources {
+    /// Runtime policies and allowlists of any shape.
+    pub policies: Vec<Vec<u8>>,
+    /// Exclude lists.
+    pub exclude_lists: Vec<Vec<u8>>,
+    /// Digests of images.
+    pub images: Vec<Arc<Allowlist>>,
+}
+
+/// Tells who lists a path or a digest, what excludes it, and what is nearly it: see [`explain`].
+///
+/// # Errors
+/// [`EvidenceError`]: a file cannot be read, or is no policy or no exclude list.
+pub fn explain_files(
+    question: &[u8],
+    sources: &ExplainSources,
+    control: &Arc<Control>,
+) -> Result<Value, EvidenceError> {
+    let reader = FileReader { control };
+    let files = Files {
+        policies: sources.policies.clone(),
+        ..Files::default()
+    };
+    let policies = reader.policies_assuming(&files, None)?;
+    let mut excludes = Vec::new();
+    for policy in &policies {
+        let bad = |errors| EvidenceError::Excludes {
+            input: policy.origin().to_vec(),
+            errors,
+        };
+        excludes.push(ExcludeSource {
+            name: policy.origin().to_vec(),
+            patterns: policy.exclude_patterns(),
+            set: compile_excludes(policy).map_err(bad)?,
+        });
+    }
+    for name in &sources.exclude_lists {
+        let bad = |errors| EvidenceError::Excludes {
+            input: name.clone(),
+            errors,
+        };
+        let patterns = parse_exclude_list(&reader.small(name)?).map_err(bad)?;
+        let set = ExcludeSet::new(patterns.clone(), &ExcludeLimits::default()).map_err(bad)?;
+        excludes.push(ExcludeSource {
+            name: name.clone(),
+            patterns,
+            set,
+        });
+    }
+    let images: Vec<&Allowlist> = sources.images.iter().map(AsRef::as_ref).collect();
+    let set = PolicySet::new(policies);
+    Ok(explain(&Question::parse(question), &set, &excludes, &images))
 }

@@ -55,6 +55,11 @@ export const command: Command = {
           requiresArg: true,
           describe: 'Exclude patterns to put into a runtime policy, one a line (repeatable)',
         })
+        .option('shard', {
+          type: 'string',
+          requiresArg: true,
+          describe: 'Take only part I of N of the files, I/N; `policy merge` puts the parts together',
+        })
         .option('threads', {
           type: 'string',
           requiresArg: true,
@@ -82,6 +87,7 @@ export const command: Command = {
       ...options,
       algorithms: algorithms.length === 0 ? undefined : algorithms,
       threads: readThreads(parsed),
+      shard: readShard(parsed),
       signal,
       onProgress: progress.onProgress,
     }).finally(progress.close);
@@ -97,6 +103,18 @@ export const command: Command = {
     return extraction.omittedCount + unwritten.length === 0 ? exitCodes.done : exitCodes.undecided;
   },
 };
+
+function readShard(parsed: ParsedArguments): { index: number; count: number } | undefined {
+  const text = one(parsed, 'shard');
+  if (text === undefined) return undefined;
+  const [, index, count] = /^(\d{1,9})\/(\d{1,9})$/.exec(text) ?? [];
+  if (index === undefined || count === undefined) {
+    throw new UsageError('ARGUMENT_INVALID', {
+      problem: `--shard must be I/N, as 2/8, not ${JSON.stringify(text)}`,
+    });
+  }
+  return { index: Number(index), count: Number(count) };
+}
 
 function readFormat(parsed: ParsedArguments): FormatName {
   const given = one(parsed, 'format');

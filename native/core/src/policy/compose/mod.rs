@@ -22,6 +22,8 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use ima_assay_digest::Digest;
+
 pub use composed::{Composed, Form, Omissions, WriteError};
 pub use error::ComposeError;
 pub use list::{ListWants, Tally};
@@ -180,6 +182,12 @@ impl Draft {
             note(&mut self.excludes, &pattern.text, origin);
         }
         Ok(())
+    }
+
+    /// Adds one digest.
+    pub fn add_digest(&mut self, section: Section, name: &[u8], digest: &Digest, origin: &[u8]) {
+        let origin = self.origin(origin, OriginKind::Request);
+        self.builder(section).insert(name, digest, origin, None);
     }
 
     /// Adds keyrings whose keys are not checked; `*` stands for all.
