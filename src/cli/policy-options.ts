@@ -39,6 +39,7 @@ export function declarePolicyOutput(yargs: Argv, form: string): Argv {
       describe: 'Escape line breaks and backslashes of a flat allowlist, as sha256sum does',
     })
     .option('lossy', { type: 'boolean', describe: 'Leave out what the form has no place for' })
+    .option('json', { type: 'boolean', describe: 'Write the summary as JSON, to standard error' })
     .option('provenance', { ...valued, describe: 'Also write to FILE which source each thing comes from' })
     .option('release', { ...valued, describe: "The policy's release: a number of your own" })
     .option('log-hash-alg', {
@@ -99,11 +100,12 @@ export async function writePolicy(
     written.push(...(await writeAtomically(provenance, policy.provenance(), { signal })));
   }
   const { summary } = policy;
-  for (const note of summary.notes) reportNote(note);
+  if (flag(parsed, 'json')) process.stderr.write(`${JSON.stringify({ ...summary, written })}\n`);
+  for (const note of flag(parsed, 'json') ? [] : summary.notes) reportNote(note);
   if (form === 'allowlist' && summary.beyondFlat.length > 0)
     warn(`left out: ${summary.beyondFlat.join(', ')}`);
   for (const { problem } of text.omitted) warn(`omitted: ${problem}`);
-  if (!quiet) {
+  if (!quiet && !flag(parsed, 'json')) {
     const { paths, digests, excludes, keyrings, imaBuf } = summary;
     const others = [
       [excludes, 'exclude'],
@@ -118,5 +120,7 @@ export async function writePolicy(
 }
 
 function reportNote({ code, origin, count, text }: PolicyNote): void {
-  process.stderr.write(`${escapeControls(origin)}: ${formatCount(count)} ${text} [${code}]\n`);
+  process.stderr.write(
+    `${escapeControls(origin)}: ${text}${count === 1 ? '' : ` (${formatCount(count)} times)`} [${code}]\n`,
+  );
 }

@@ -1,6 +1,7 @@
 // Policies that are put together, merged, converted and compared; what Keylime's own tools make of the same inputs.
 
 import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -19,7 +20,7 @@ import { runCli } from '../support/cli.ts';
 import { freshDirectory } from '../support/directory.ts';
 import { DIGEST, LINE } from '../support/hello.ts';
 import { needsKeylime } from '../support/keylime.ts';
-import { skipAloud } from '../support/tools.ts';
+import { needsTool, skipAloud } from '../support/tools.ts';
 
 const SHA1 = 'f572d396fae9206628714fb2ce00f72e94f2258f';
 const OTHER = 'e258d248fda94c63753607f7c4494ee0fcbe92f1a76bfdac795c9d84101eb317';
@@ -66,6 +67,31 @@ async function files(content: Readonly<Record<string, string>>): Promise<string>
 }
 
 const text = (pieces: Iterable<Uint8Array>): string => Buffer.concat([...pieces]).toString();
+
+/** An entry of the template `ima-buf`, hashed by OpenSSL. */
+function bufferLine(name: string, buffer: Buffer): string {
+  const digest = createHash('sha256').update(buffer).digest();
+  const field = (bytes: Buffer): Buffer => {
+    const length = Buffer.alloc(4);
+    length.writeUInt32LE(bytes.length);
+    return Buffer.concat([length, bytes]);
+  };
+  const data = [
+    field(Buffer.concat([Buffer.from('sha256:\0'), digest])),
+    field(Buffer.from(`${name}\0`)),
+    field(buffer),
+  ];
+  const hash = createHash('sha1').update(Buffer.concat(data)).digest('hex');
+  return `10 ${hash} ima-buf sha256:${digest.toString('hex')} ${name} ${buffer.toString('hex')}\n`;
+}
+
+/** The keys of file signatures, each with its id. */
+function keysIn(policy: string): readonly string[] {
+  const keyring: { readonly pubkeys: readonly string[]; readonly keyids: readonly number[] } = JSON.parse(
+    parse(policy)['verification-keys'],
+  );
+  return keyring.pubkeys.map((key, index) => `${keyring.keyids[index]} ${key}`).toSorted();
+}
 
 describe('policy create', () => {
   test('takes images, lists, patterns and keyrings, by the names that keylime-policy has for them', async () => {
@@ -146,12 +172,24 @@ describe('policy create', () => {
     expect(stderr).toMatch(/line 2: .*; line 4: /);
   });
 
+  test('tells what it made as JSON, and what a person should know of the sources', async () => {
+    const cwd = await files({ 'base.json': '{"digests": {}, "excludes": [".*"]}' });
+    const { stderr } = await runCli(['policy', 'create', '-p', 'base.json', '--json'], { cwd });
+    expect(JSON.parse(stderr)).toMatchObject({
+      paths: 0,
+      excludes: 1,
+      origins: [{ name: 'base.json', kind: 'policy', shape: 'runtime-policy' }],
+      notes: [{ code: 'EXCLUDES_EVERYTHING', origin: 'base.json', count: 1 }],
+      written: [],
+    });
+  });
+
   test('leaves violations out of a list, and says so', async () => {
     const violation = `10 ${'0'.repeat(40)} ima-ng sha256:${'0'.repeat(64)} /open\n`;
     const cwd = await files({ log: LINE + violation });
     const { stdout, stderr } = await runCli(['policy', 'create', '-m', 'log', '-q'], { cwd });
     expect(parse(stdout).digests).toEqual({ '/usr/bin/hello': [DIGEST] });
-    expect(stderr).toBe('log: 1 violations are left out: they have no digest [VIOLATIONS_LEFT_OUT]\n');
+    expect(stderr).toBe('log: violations are left out: they have no digest [VIOLATIONS_LEFT_OUT]\n');
   });
 });
 
@@ -358,6 +396,36 @@ describe("beside Keylime's own tools", () => {
     const other = await readFile(join(cwd, 'theirs.json'), 'utf8');
     expect(meaning(stdout)).toEqual(meaning(other));
     expect(parse(stdout).meta.generator).toBe(parse(other).meta.generator);
+  });
+
+  test('keys and buffers of a log, and keys of file signatures, are those that Keylime takes', async (context) => {
+    needsTool(context, 'openssl');
+    const cwd = await files({});
+    const request = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', 'key.pem', '-subj', '/CN=x'];
+    await promisify(execFile)('openssl', [...request, '-outform', 'DER', '-out', 'cert.der'], { cwd });
+    await promisify(execFile)(
+      'openssl',
+      ['ecparam', '-name', 'prime256v1', '-genkey', '-noout', '-out', 'ec.pem'],
+      { cwd },
+    );
+    await promisify(execFile)('openssl', ['pkey', '-in', 'ec.pem', '-pubout', '-out', 'ec.pub'], { cwd });
+    const certificate = await readFile(join(cwd, 'cert.der'));
+    const log = [BOOT, LINE, bufferLine('.ima', certificate), bufferLine('.skipped', certificate)];
+    await writeFile(join(cwd, 'log'), [...log, bufferLine('kernel_version', Buffer.from('6.1.0'))].join(''));
+    const args = ['-m', 'log', '-k', '-b', '--ignored-keyrings', '.skipped'];
+    const keys = ['cert.der', 'ec.pub'].flatMap((key) => ['--add-ima-signature-verification-key', key]);
+    await theirs(
+      context,
+      'keylime-policy',
+      ['create', 'runtime', ...args, ...keys, '-o', 'theirs.json'],
+      cwd,
+    );
+    const { stdout, code } = await runCli(['policy', 'create', ...args, ...keys, '-q'], { cwd });
+    expect(code).toBe(0);
+    const other = await readFile(join(cwd, 'theirs.json'), 'utf8');
+    expect(meaning(stdout)).toEqual(meaning(other));
+    expect(keysIn(stdout)).toEqual(keysIn(other));
+    expect(keysIn(stdout)).toHaveLength(2);
   });
 
   test('keylime-policy create runtime gives the same of lists, logs and a base policy', async (context) => {

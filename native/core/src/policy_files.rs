@@ -91,10 +91,11 @@ pub fn compose_files(
             other => other?,
         };
         for policy in policies {
-            compile_excludes(&policy).map_err(|errors| EvidenceError::Excludes {
+            let set = compile_excludes(&policy).map_err(|errors| EvidenceError::Excludes {
                 input: name.clone(),
                 errors,
             })?;
+            draft.note_excludes(&policy, &set);
             draft
                 .add_policy(&policy)
                 .map_err(|error| EvidenceError::malformed(name, error))?;

@@ -132,7 +132,7 @@ impl Draft {
             (
                 "BOOT_AGGREGATE_ZERO",
                 tally.zero_aggregates,
-                "boot aggregates are zero: the machine had no TPM, and every machine without one will pass",
+                "the boot aggregate is zero: the machine had no TPM, and every machine without one will pass",
             ),
         ];
         for (code, count, text) in rows {

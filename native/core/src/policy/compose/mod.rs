@@ -30,7 +30,7 @@ pub use list::{ListWants, Tally};
 pub use policy::compile_excludes;
 
 use crate::allowlist::{Allowlist, Builder};
-use crate::policy::exclude::{ExcludePattern, ExcludeSet, LintKind};
+use crate::policy::exclude::{ExcludePattern, ExcludeSet, Lint, LintKind};
 use crate::policy::{Section, Shape};
 use keys::Keys;
 
@@ -86,7 +86,7 @@ pub struct Note {
     pub origin: Vec<u8>,
     /// How often.
     pub count: u64,
-    /// One sentence, for that many.
+    /// One sentence.
     pub text: &'static str,
 }
 
@@ -98,6 +98,9 @@ pub struct Choices {
     /// `release`.
     pub release: Option<u64>,
 }
+
+/// What keyrings are ignored by, for provenance.
+const IGNORED_OPTION: &[u8] = b"--ignored-keyrings";
 
 /// A value that only one source may decide.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -161,21 +164,12 @@ impl Draft {
         patterns: &[ExcludePattern],
         set: &ExcludeSet,
     ) -> Result<(), ComposeError> {
-        // What cannot be decided is no pattern for everything.
-        for lint in set.lint(&[]).unwrap_or_default() {
-            let pattern = patterns.get(lint.index).filter(|_| {
-                matches!(
-                    lint.kind,
-                    LintKind::MatchesEverything | LintKind::MatchesEveryPath
-                )
+        if let Some(pattern) = limitless(set).next().and_then(|index| patterns.get(index)) {
+            return Err(ComposeError::ExcludesEverything {
+                origin: name.to_vec(),
+                line: pattern.line,
+                pattern: pattern.text.clone(),
             });
-            if let Some(pattern) = pattern {
-                return Err(ComposeError::ExcludesEverything {
-                    origin: name.to_vec(),
-                    line: pattern.line,
-                    pattern: pattern.text.clone(),
-                });
-            }
         }
         let origin = self.origin(name, kind);
         for pattern in patterns {
@@ -193,7 +187,7 @@ impl Draft {
     /// Adds keyrings whose keys are not checked; `*` stands for all.
     pub fn ignore_keyrings<'a>(&mut self, names: impl IntoIterator<Item = &'a str>) {
         for name in names {
-            let origin = self.origin(b"", OriginKind::Request);
+            let origin = self.origin(IGNORED_OPTION, OriginKind::Request);
             note(&mut self.ignored_keyrings, name, origin);
         }
     }
@@ -241,6 +235,21 @@ impl Draft {
             });
         }
     }
+}
+
+/// The patterns that match every path. What cannot be decided is none.
+fn limitless(set: &ExcludeSet) -> impl Iterator<Item = usize> {
+    let is_limitless = |lint: &Lint| {
+        matches!(
+            lint.kind,
+            LintKind::MatchesEverything | LintKind::MatchesEveryPath
+        )
+    };
+    set.lint(&[])
+        .unwrap_or_default()
+        .into_iter()
+        .filter(is_limitless)
+        .map(|lint| lint.index)
 }
 
 fn note(named: &mut Named, text: &str, origin: u32) {

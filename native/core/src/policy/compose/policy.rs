@@ -2,10 +2,10 @@
 
 use ima_assay_digest::Digest;
 
-use super::{Claim, ComposeError, Draft, OriginKind, note};
+use super::{Claim, ComposeError, Draft, OriginKind, limitless, note};
 use crate::policy::exclude::{ExcludeError, ExcludeLimits, ExcludePattern, ExcludeSet};
 use crate::policy::map::EntryView;
-use crate::policy::{Location, Policy, ProblemCode, Section, Shape};
+use crate::policy::{Location, Policy, ProblemCode, Section, Shape, SignatureStatus};
 
 /// What `ima.log_hash_alg` may be; Keylime takes no other.
 const LOG_ALGORITHMS: [&str; 4] = ["sha1", "sha256", "sha384", "sha512"];
@@ -17,6 +17,13 @@ impl Draft {
     /// # Errors
     /// [`ComposeError::Unusable`] for what would be lost, [`ComposeError::Conflict`], [`ComposeError::Keys`].
     pub fn add_policy(&mut self, policy: &Policy) -> Result<(), ComposeError> {
+        let is_unchecked = policy.signature() == SignatureStatus::Unchecked;
+        self.note(
+            "SIGNATURE_UNCHECKED",
+            policy.origin(),
+            u64::from(is_unchecked),
+            "it is signed, and was taken without a look at its signatures",
+        );
         let unusable = |location, problem| ComposeError::Unusable {
             origin: policy.origin().to_vec(),
             location,
@@ -144,6 +151,19 @@ impl Draft {
             Some(claim) => Ok(claim),
             None => Ok(Claim { value, origin }),
         }
+    }
+}
+
+impl Draft {
+    /// Notes patterns of a policy that leave nothing to be checked.
+    pub fn note_excludes(&mut self, policy: &Policy, set: &ExcludeSet) {
+        let count = u64::try_from(limitless(set).count()).unwrap_or(u64::MAX);
+        self.note(
+            "EXCLUDES_EVERYTHING",
+            policy.origin(),
+            count,
+            "a pattern excludes every path: nothing is checked",
+        );
     }
 }
 
