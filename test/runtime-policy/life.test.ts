@@ -193,6 +193,55 @@ describe('policy create', () => {
   });
 });
 
+describe('a policy that is none', () => {
+  const deep = '['.repeat(100) + ']'.repeat(100);
+  test.each([
+    { why: 'white space', input: ' \n'.repeat(1 << 20), code: 'POLICY_EMPTY' },
+    { why: 'an array', input: '[]', code: 'POLICY_TYPE_WRONG' },
+    { why: 'cut', input: '{"digests": {"/a": ["', code: 'POLICY_NOT_JSON' },
+    { why: 'digests that are a number', input: '{"digests": 3}', code: 'POLICY_TYPE_WRONG' },
+    { why: 'a digest that is a number', input: '{"digests": {"/a": [3]}}', code: 'POLICY_TYPE_WRONG' },
+    { why: 'a key twice', input: '{"digests": {}, "digests": {}}', code: 'POLICY_KEY_TWICE' },
+    { why: 'deep nesting', input: `{"digests": {}, "x": ${deep}}`, code: 'POLICY_TOO_DEEP' },
+    {
+      why: 'not UTF-8',
+      input: Buffer.from('{"digests": {"/\u00ff": []}}', 'latin1'),
+      code: 'POLICY_NOT_UTF8',
+    },
+    { why: 'neither digests nor hashes', input: '{"excludes": []}', code: 'POLICY_SHAPE_UNKNOWN' },
+    { why: 'both', input: '{"digests": {}, "hashes": {}}', code: 'POLICY_SHAPE_AMBIGUOUS' },
+    {
+      why: 'a digest of upper case and a prefix that does not fit',
+      input: `{"digests": {"/a": ["sha1:${DIGEST}"]}}`,
+      code: 'POLICY_UNUSABLE',
+    },
+    {
+      why: 'a digest with half a byte',
+      input: `{"digests": {"/a": ["${DIGEST}0"]}}`,
+      code: 'POLICY_UNUSABLE',
+    },
+    {
+      why: 'a pattern that does not compile',
+      input: '{"digests": {}, "excludes": ["(a"]}',
+      code: 'PATTERN_INVALID',
+    },
+    {
+      why: 'a flat list with a line that is no row',
+      input: `${DIGEST}  /a\n# no comment\n`,
+      code: 'ALLOWLIST_LINE_MALFORMED',
+    },
+    {
+      why: 'an envelope without signatures',
+      input: '{"payload": "e30=", "payloadType": "x", "signatures": []}',
+      code: 'ENVELOPE_MALFORMED',
+    },
+  ])('is refused: $why', async ({ input, code }) => {
+    const refused = await runCli(['policy', 'convert', '-'], { input });
+    expect({ stdout: refused.stdout, code: refused.code }).toEqual({ stdout: '', code: 2 });
+    expect(refused.stderr).toContain(`[${code}]`);
+  });
+});
+
 describe('policy convert', () => {
   const flat = `${DIGEST}  boot_aggregate\n${SHA1}  /a\n${OTHER}  %keyring:.ima\n`;
 
