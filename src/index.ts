@@ -4,6 +4,8 @@ export { AssayError } from './error.ts';
 export type { Place } from './error.ts';
 export { extractAllowlist, inspectImage } from './image/extract.ts';
 export type { Extraction } from './image/extract.ts';
+export { findPackages } from './image/packages.ts';
+export type { PackageOwner } from './image/packages.ts';
 export type { ExtractOptions, ImageSummary, Layer, Limits, Note, Omission } from './image/types.ts';
 export { openMeasurementList } from './measurement-list/open.ts';
 export type { OpenOptions } from './measurement-list/open.ts';
@@ -37,8 +39,31 @@ export type {
   Rules,
   Verdict,
 } from './report/types.ts';
+export { composeRuntimePolicy, mergeRuntimePolicies, RuntimePolicy } from './runtime-policy/compose.ts';
+export type {
+  ComposeOptions,
+  PolicyAddition,
+  PolicyNote,
+  PolicyOrigin,
+  PolicySources,
+  PolicySummary,
+  PolicyWriteOptions,
+} from './runtime-policy/compose.ts';
+export { diffRuntimePolicies } from './runtime-policy/diff.ts';
+export type {
+  DiffOptions,
+  NameDifference,
+  PolicyDifferences,
+  SettingDifference,
+} from './runtime-policy/diff.ts';
 export { parseExcludeList } from './runtime-policy/exclude-list.ts';
 export type { ExcludePattern } from './runtime-policy/exclude-list.ts';
+export { explainRuntimePolicy } from './runtime-policy/explain.ts';
+export type { Explanation, ExplainSources, ListedRow } from './runtime-policy/explain.ts';
+export { lintRuntimePolicy } from './runtime-policy/lint.ts';
+export type { LintOptions, PolicyLint, PolicyLintReport, Severity } from './runtime-policy/lint.ts';
+export { checkManifest, writeManifest } from './runtime-policy/manifest.ts';
+export type { ManifestEntry } from './runtime-policy/manifest.ts';
 export { loadPolicy, Policy } from './runtime-policy/policy.ts';
 export type {
   ListedDigest,
@@ -47,8 +72,13 @@ export type {
   PolicySection,
   PolicyShape,
 } from './runtime-policy/policy.ts';
+export { checkRuntimePolicy, signRuntimePolicy } from './runtime-policy/sign.ts';
+export type { CheckOptions, PolicyCheck, SignOptions } from './runtime-policy/sign.ts';
+export { SigningKey, SigningKeyError } from './runtime-policy/signing-key.ts';
 export { formatTimestamp } from './runtime-policy/settings.ts';
 export type { PolicySettings } from './runtime-policy/settings.ts';
+export { proposeUpdate, toAdditions } from './runtime-policy/update.ts';
+export type { Proposal, UpdatePlan, Withheld } from './runtime-policy/update.ts';
 export { UsageError } from './usage.ts';
 export { verify } from './verify/verify.ts';
 export type { Evidence, QuoteEvidence, VerifyOptions } from './verify/verify.ts';

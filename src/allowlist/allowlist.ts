@@ -26,12 +26,19 @@ export type AllowlistFormat =
 const ROWS_AT_ONCE = 4096;
 const PIECE_BYTES = 1 << 18;
 
+/** The handle of a list, for other parts of the library. */
+export let nativeOf: (list: Allowlist) => NativeAllowlist;
+
 /**
  * Digests by path, each with its origin; sorted bytewise by path. The rows stay in the native core: they are
  * read and written in pieces.
  */
 export class Allowlist implements Iterable<AllowlistRow> {
   readonly #native: NativeAllowlist;
+
+  static {
+    nativeOf = (list) => list.#native;
+  }
 
   /** Made by `extractAllowlist`, {@link Allowlist.parse} or {@link Allowlist.merge}. */
   constructor(native: NativeAllowlist) {

@@ -8,6 +8,7 @@ import * as doctor from './commands/doctor.ts';
 import * as extract from './commands/extract.ts';
 import * as inspect from './commands/inspect.ts';
 import * as log from './commands/log.ts';
+import * as policy from './commands/policy.ts';
 import * as verify from './commands/verify.ts';
 import { exitCodes } from './exit.ts';
 
@@ -20,6 +21,7 @@ const commands: readonly Command[] = [
   inspect.command,
   verify.command,
   log.command,
+  policy.command,
   doctor.command,
 ];
 

@@ -6,6 +6,11 @@ export function escapeControls(text: string): string {
   );
 }
 
+/** Whether to colour what goes to a stream. */
+export function hasColours(stream: { readonly isTTY?: boolean }): boolean {
+  return stream.isTTY === true && !process.env['NO_COLOR'] && process.env['TERM'] !== 'dumb';
+}
+
 /** A number of bytes for a person: `1.4 GiB`. */
 export function formatBytes(bytes: number): string {
   const units = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
@@ -40,4 +45,5 @@ export function describeSkips(skipped: Readonly<Record<string, number>>): string
 const SKIP_NOUNS: Readonly<Record<string, string>> = {
   owners: 'file of another owner',
   special: 'special file',
+  shards: 'file of another shard',
 };

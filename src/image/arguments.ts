@@ -32,9 +32,24 @@ export function toArguments(options: ExtractOptions): ExtractArguments {
       ? {}
       : { partition: requireWholeNumber('partition', options.partition) }),
     keepGoing: options.keepGoing ?? false,
+    ...(options.shard === undefined ? {} : { shard: checkShard(options.shard) }),
     threads: options.threads === undefined ? 0 : checkThreads(options.threads),
     limits: requireLimits(options.limits ?? {}),
   };
+}
+
+const MAX_SHARDS = 65_536;
+
+function checkShard({ index, count }: { readonly index: number; readonly count: number }): [number, number] {
+  if (requireWholeNumber('the number of shards', count) < 1 || count > MAX_SHARDS) {
+    throw new UsageError('ARGUMENT_INVALID', {
+      problem: `there can be 1 to ${MAX_SHARDS} shards, not ${count}`,
+    });
+  }
+  if (requireWholeNumber('shard', index) < 1 || index > count) {
+    throw new UsageError('ARGUMENT_INVALID', { problem: `there is no shard ${index} of ${count}` });
+  }
+  return [index, count];
 }
 
 function checkThreads(threads: number): number {

@@ -40,6 +40,11 @@ export interface ExtractOptions extends WorkOptions {
   readonly partition?: number | undefined;
   /** List what cannot be read in the result instead of throwing. Default false. */
   readonly keepGoing?: boolean | undefined;
+  /**
+   * Take only one part of the files, for machines that share the work: `index` counts from 1. A file's path decides
+   * which part it is in, so that the parts together are the whole. Default: all.
+   */
+  readonly shard?: { readonly index: number; readonly count: number } | undefined;
   /** Hashing threads. Default: one per core. */
   readonly threads?: number | undefined;
   readonly limits?: Limits | undefined;

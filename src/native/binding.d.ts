@@ -28,6 +28,23 @@ export declare class Allowlist {
   writeRuntimePolicy(settings: PolicyArguments, keepGoing: boolean): Writer
 }
 
+/** A policy that is complete. */
+export declare class ComposedPolicy {
+  /** Counts and notes, as JSON text. */
+  summary(): string
+  /** The digests of files. */
+  allowlist(): Allowlist
+  /**
+   * Writes it.
+   *
+   * # Errors
+   * What the form has no place for, or cannot write.
+   */
+  write(form: PolicyForm, writing: PolicyWriting): Writer
+  /** Writes where everything comes from, as JSON. */
+  provenance(): Writer
+}
+
 /** Watches and stops one piece of work. */
 export declare class Control {
   /** A handle for work that has not begun. */
@@ -75,6 +92,18 @@ export declare class MeasurementList {
   close(): void
 }
 
+/** An envelope that is to be signed. */
+export declare class PolicyEnvelope {
+  /** Number of signatures so far. */
+  get signatureCount(): number
+  /** What is to be signed, with ECDSA over its SHA-256. */
+  signedBytes(): Buffer
+  /** Adds a signature, DER. */
+  addSignature(keyId: string, signature: Buffer): void
+  /** The envelope as Keylime writes it. */
+  toJson(): Buffer
+}
+
 /** Writes an allowlist piece by piece. */
 export declare class Writer {
   /**
@@ -86,6 +115,20 @@ export declare class Writer {
   next(wantedBytes: number): Buffer | null
   /** What was left out, as JSON text. */
   omitted(): string
+}
+
+/** A digest that is added. */
+export interface AdditionArguments {
+  /** `digests`, `keyrings` or `ima-buf`. */
+  section: string
+  /** The path, keyring or buffer. */
+  name: Buffer
+  /** The algorithm. */
+  algorithm: string
+  /** The digest. */
+  digest: Buffer
+  /** Who asks for it. */
+  origin: string
 }
 
 /** A hash algorithm. */
@@ -101,8 +144,35 @@ export interface AlgorithmInfo {
 /** Every hash algorithm, by the kernel's name, with its digest length in bytes. */
 export declare function algorithms(): Array<AlgorithmInfo>
 
+/**
+ * Checks who signed a policy, and whether a verifier would take it; JSON text.
+ *
+ * # Errors
+ * By the promise, all that is wrong with the files.
+ */
+export declare function checkPolicyFile(name: Buffer, keys: Array<Buffer>, control: Control): Promise<string>
+
+/**
+ * Compares two policies; with `files_only` only the digests of files, as against an image.
+ *
+ * # Errors
+ * None but those of the boundary.
+ */
+export declare function comparePolicies(left: ComposedPolicy, leftName: string, right: ComposedPolicy, rightName: string, filesOnly: boolean, face: DifferenceFace): Promise<PolicyDifference>
+
+/**
+ * Puts a policy together.
+ *
+ * # Errors
+ * An unknown algorithm; by the promise, all that is wrong with the sources.
+ */
+export declare function composePolicy(images: Array<Allowlist>, sources: SourceArguments, limits: ListLimitArguments, control: Control): Promise<ComposedPolicy>
+
 /** Version of the native core; the loader refuses one that is not the package's. */
 export declare function coreVersion(): string
+
+/** How differences are shown. */
+export type DifferenceFace = 'text' | 'coloured' | 'json'
 
 /** Files of evidence; `-` is standard input. */
 export interface EvidenceArguments {
@@ -133,6 +203,14 @@ export interface ExcludePatternRow {
 }
 
 /**
+ * Tells who lists a path or a digest, what excludes it, and what is nearly it; JSON text.
+ *
+ * # Errors
+ * By the promise, all that is wrong with the files.
+ */
+export declare function explainPolicies(question: Buffer, images: Array<Allowlist>, policies: Array<Buffer>, excludeLists: Array<Buffer>, control: Control): Promise<string>
+
+/**
  * Extracts one allowlist from several images. A name `-` is standard input.
  *
  * # Errors
@@ -156,6 +234,8 @@ export interface ExtractArguments {
   partition?: number
   /** List what cannot be read instead of stopping. */
   keepGoing: boolean
+  /** The part that is wanted, from 1, and how many there are. */
+  shard?: [number, number]
   /** Hashing threads; 0 for one per core. */
   threads: number
   /** Upper bounds. */
@@ -210,6 +290,14 @@ export interface LimitArguments {
   maxSpooledBytes?: number
 }
 
+/**
+ * Looks for what is likely to be a mistake in a policy; JSON text.
+ *
+ * # Errors
+ * By the promise, all that is wrong with the files.
+ */
+export declare function lintPolicyFile(name: Buffer, lists: Array<Buffer>, limits: ListLimitArguments, control: Control): Promise<string>
+
 /** A digest that is listed for a name. */
 export interface ListedRow {
   /** By the kernel's name; none if no algorithm has digests of this length. */
@@ -258,6 +346,14 @@ export declare function listStats(sources: Array<Buffer>, limits: ListLimitArgum
 export declare function loadPolicy(file: Buffer, keys: Array<Buffer>, control: Control): Promise<LoadedPolicy>
 
 /**
+ * The envelope that a policy is to be signed in: a new one, or the one that it is in.
+ *
+ * # Errors
+ * By the promise, all that is wrong with the file.
+ */
+export declare function openEnvelope(name: Buffer, control: Control): Promise<PolicyEnvelope>
+
+/**
  * Opens a measurement list, in its parts. A name `-` is standard input.
  *
  * # Errors
@@ -291,14 +387,25 @@ export interface PolicyArguments {
   verificationKeys: string
 }
 
+/** What differs between two policies. */
+export interface PolicyDifference {
+  /** Whether nothing does. */
+  isSame: boolean
+  /** What does, in the face that was asked for. */
+  text: Buffer
+}
+
+/** How a policy is written. */
+export type PolicyForm = 'runtime-policy' | 'upgraded-policy' | 'old-policy' | 'json-allowlist' | 'allowlist'
+
 /** Something that is wrong with a policy. */
 export interface PolicyProblemRow {
   /** Which kind. */
   code: string
   /** Whether a Keylime verifier refuses the policy for it. */
-  refusedByKeylime: boolean
+  isRefused: boolean
   /** Where, as `digests["/usr/bin/x"][0], line 12`. */
-  place: string
+  at: string
   /** What, as half a sentence. */
   problem: string
 }
@@ -316,6 +423,20 @@ export type PolicySection = 'digests' | 'keyrings' | 'ima-buf'
 
 /** What a file turned out to be. */
 export type PolicyShape = 'runtime-policy' | 'old-runtime-policy' | 'json-allowlist' | 'flat-allowlist'
+
+/** What may be left out, and how rows of a flat list are written. */
+export interface PolicyWriting {
+  /** `meta.timestamp`; the latest of the sources' without one. */
+  timestamp?: string
+  /** Leave out what the form has no place for. */
+  lossy: boolean
+  /** Leave out and list single paths that the form cannot write. */
+  keepGoing: boolean
+  /** `ALGORITHM:` before each digest of a flat list. */
+  namesAlgorithms: boolean
+  /** Escapes of coreutils in a flat list. */
+  escapes: boolean
+}
 
 /** How far work has come. Byte counts are exact up to 2^53. */
 export interface ProgressCounters {
@@ -365,6 +486,40 @@ export interface Rows {
   digests: Array<string>
   /** Index of each digest's origin. */
   origins: Array<number>
+}
+
+/** What a policy is made from. Names of files; `-` is standard input. */
+export interface SourceArguments {
+  /** Runtime policies and allowlists of any shape. */
+  policies: Array<Buffer>
+  /** Keys that one of must have signed each policy. */
+  policyKeys: Array<Buffer>
+  /** Take an empty file for an allowlist without rows. */
+  allowsEmpty: boolean
+  /** The algorithm of digests of its length, where a policy does not name it. */
+  assumedAlgorithm?: string
+  /** Measurement lists. */
+  lists: Array<Buffer>
+  /** Take digests of files from the lists. */
+  listDigests: boolean
+  /** Take digests of keys from them. */
+  listKeyrings: boolean
+  /** Take digests of other buffers. */
+  listBuffers: boolean
+  /** Single digests. */
+  additions: Array<AdditionArguments>
+  /** Exclude lists. */
+  excludeLists: Array<Buffer>
+  /** Exclude patterns. */
+  excludes: Array<string>
+  /** Keys of file signatures. */
+  keys: Array<Buffer>
+  /** Keyrings that are not checked. */
+  ignoredKeyrings: Array<string>
+  /** `ima.log_hash_alg`, if the caller decides it. */
+  logHashAlgorithm?: string
+  /** `release`, if the caller decides it. */
+  release?: number
 }
 
 /**

@@ -73,7 +73,9 @@ export const allowlistErrorCodes = [
 ] as const;
 
 export const policyErrorCodes = [
+  'FORM_LOSSY',
   'ENVELOPE_MALFORMED',
+  'POLICY_CONFLICT',
   'POLICY_EMPTY',
   'POLICY_KEY_TWICE',
   'POLICY_NOT_JSON',
@@ -85,8 +87,8 @@ export const policyErrorCodes = [
   'POLICY_TOO_MANY_ENTRIES',
   'POLICY_TYPE_WRONG',
   'POLICY_UNTRUSTED',
+  'POLICY_UNUSABLE',
   'ENVELOPE_KEY_FOREIGN',
-  'ENVELOPE_PAYLOAD_FOREIGN',
 ] as const;
 
 export const excludeListErrorCodes = [
@@ -106,6 +108,7 @@ export const excludeListErrorCodes = [
 
 export const measurementListErrorCodes = [
   'ENTRY_DATA_UNKNOWN',
+  'ENTRY_DIGEST_UNUSABLE',
   'ENTRY_HASH_DIFFERS',
   'ENTRY_MALFORMED',
   'ENTRY_NOT_PRINTABLE',

@@ -25,9 +25,9 @@ export interface PolicyProblem {
   /** The kind, in `SCREAMING_SNAKE`. */
   readonly code: string;
   /** Whether a Keylime verifier refuses the policy for it. */
-  readonly refusedByKeylime: boolean;
+  readonly isRefused: boolean;
   /** Where, as `digests["/usr/bin/x"][0], line 12`. */
-  readonly place: string;
+  readonly at: string;
   readonly problem: string;
 }
 

@@ -50,7 +50,7 @@ describe('loadPolicy', () => {
     const policy = await loadPolicy(await fileWith(text));
     expect(policy.excludes).toEqual(['/tmp/.*']);
     const { problems, total } = policy.problems();
-    expect(problems.map(({ code, refusedByKeylime }) => [code, refusedByKeylime])).toEqual(
+    expect(problems.map(({ code, isRefused }) => [code, isRefused])).toEqual(
       expect.arrayContaining([
         ['DIGEST_PREFIXED', true],
         ['DIGEST_UPPER_CASE', true],

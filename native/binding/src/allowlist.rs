@@ -141,7 +141,7 @@ impl Allowlist {
     #[napi(catch_unwind)]
     #[must_use]
     pub fn write_flat(&self, keep_going: bool) -> Writer {
-        self.writer(Box::new(Flat), keep_going)
+        self.writer(Box::new(Flat::default()), keep_going)
     }
 
     /// Writes an mtree manifest.
@@ -170,6 +170,7 @@ impl Allowlist {
         self.writer(
             Box::new(RuntimePolicy {
                 settings: settings.into_settings(),
+                ..RuntimePolicy::default()
             }),
             keep_going,
         )
@@ -198,6 +199,7 @@ impl PolicyArguments {
             keyrings: sets(self.keyrings),
             ima_buf: sets(self.ima_buf),
             ignored_keyrings: self.ignored_keyrings,
+            log_hash_algorithm: None,
             verification_keys: self.verification_keys,
         }
     }
@@ -207,6 +209,12 @@ impl PolicyArguments {
 #[napi]
 pub struct Writer {
     writer: PieceWriter,
+}
+
+impl Writer {
+    pub(crate) fn of(writer: PieceWriter) -> Self {
+        Self { writer }
+    }
 }
 
 #[napi]

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use ima_assay_core::allowlist::Allowlist as List;
-use ima_assay_core::image::{self, DEFAULT_SKIPPED_PATHS, ExtractOptions, Limits, Selection};
+use ima_assay_core::image::{self, DEFAULT_SKIPPED_PATHS, ExtractOptions, Limits, Selection, Shard};
 use ima_assay_digest::Control as Shared;
 use napi::bindgen_prelude::{AsyncTask, Buffer};
 use napi::{Env, Task};
@@ -33,6 +33,8 @@ pub struct ExtractArguments {
     pub partition: Option<u32>,
     /// List what cannot be read instead of stopping.
     pub keep_going: bool,
+    /// The part that is wanted, from 1, and how many there are.
+    pub shard: Option<(u32, u32)>,
     /// Hashing threads; 0 for one per core.
     pub threads: u32,
     /// Upper bounds.
@@ -111,6 +113,7 @@ impl ExtractArguments {
         selection.all_owners = self.all_owners;
         selection.one_file_system = self.one_file_system;
         selection.partition = self.partition;
+        selection.shard = self.shard.and_then(|(index, count)| Shard::new(index, count));
         let default = ExtractOptions::default();
         Ok(ExtractOptions {
             algorithms,

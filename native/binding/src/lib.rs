@@ -5,7 +5,9 @@ pub mod control;
 mod error;
 pub mod extract;
 pub mod list;
+pub mod loaded_policy;
 pub mod policy;
+pub mod policy_file;
 pub mod verify;
 
 use napi_derive::napi;

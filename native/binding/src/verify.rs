@@ -13,7 +13,7 @@ use napi_derive::napi;
 use crate::control::Control;
 use crate::error::{explained, guarded};
 use crate::list::{ListLimitArguments, algorithm, names};
-use crate::policy::LoadedPolicy;
+use crate::loaded_policy::LoadedPolicy;
 
 /// Files of evidence; `-` is standard input.
 #[napi(object, object_to_js = false)]

@@ -23,6 +23,8 @@ const PATIENCE: Timespec = Timespec {
 /// A file or standard input.
 pub struct Input {
     file: Option<File>,
+    /// What the operating system says of a file's size; a guess, nothing more.
+    size_bytes: u64,
     control: Arc<Control>,
 }
 
@@ -32,6 +34,7 @@ impl Input {
     /// # Errors
     /// What the operating system says.
     pub fn open(name: &[u8], control: &Arc<Control>) -> io::Result<Self> {
+        let mut size_bytes = 0;
         let file = if name == STANDARD_INPUT {
             None
         } else {
@@ -41,12 +44,14 @@ impl Input {
                 return Err(io::ErrorKind::IsADirectory.into());
             }
             if metadata.is_file() {
-                control.add_input_total_bytes(metadata.len());
+                size_bytes = metadata.len();
+                control.add_input_total_bytes(size_bytes);
             }
             Some(file)
         };
         Ok(Self {
             file,
+            size_bytes,
             control: Arc::clone(control),
         })
     }
@@ -56,7 +61,14 @@ impl Input {
     /// # Errors
     /// What the operating system says; [`io::ErrorKind::FileTooLarge`].
     pub fn read_all(self, limit: usize) -> io::Result<Vec<u8>> {
+        if usize::try_from(self.size_bytes).map_or(true, |size| size > limit) {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        // A vector that grows by doubling would hold a large file twice. One byte more, to see the end.
+        let expected = usize::try_from(self.size_bytes).unwrap_or(0);
         let mut bytes = Vec::new();
+        let has_room = bytes.try_reserve_exact(expected.saturating_add(1));
+        has_room.map_err(|_| io::ErrorKind::OutOfMemory)?;
         let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
         self.take(most).read_to_end(&mut bytes)?;
         if bytes.len() > limit {

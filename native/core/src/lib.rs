@@ -18,6 +18,7 @@ pub mod measurement;
 pub mod path;
 pub mod pcr;
 pub mod policy;
+pub mod policy_files;
 pub mod public_key;
 pub mod quote;
 pub mod signature;

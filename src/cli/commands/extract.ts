@@ -1,10 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { buffer } from 'node:stream/consumers';
 import type { AllowlistFormat } from '../../allowlist/allowlist.ts';
-import { type Extraction, extractAllowlist } from '../../image/extract.ts';
-import type { ImageSummary } from '../../image/types.ts';
+import { extractAllowlist } from '../../image/extract.ts';
 import { parseExcludeList } from '../../runtime-policy/exclude-list.ts';
-import { formatTimestamp } from '../../runtime-policy/settings.ts';
 import { UsageError } from '../../usage.ts';
 import { flag, many, one } from '../arguments.ts';
 import type { Command, ParsedArguments } from '../command.ts';
@@ -13,7 +11,9 @@ import { declareImageOptions, readImageOptions, readThreads } from '../image-opt
 import { writeData } from '../output.ts';
 import { openProgress } from '../progress.ts';
 import { findSources } from '../sources.ts';
-import { describeSkips, escapeControls, formatBytes, plural } from '../terminal.ts';
+import { reportOmissions, summarise, warn } from '../summary.ts';
+import { formatBytes } from '../terminal.ts';
+import { timestampNow } from '../timestamp.ts';
 
 const formats = ['allowlist', 'runtime-policy', 'json', 'mtree'] as const;
 type FormatName = (typeof formats)[number];
@@ -55,6 +55,11 @@ export const command: Command = {
           requiresArg: true,
           describe: 'Exclude patterns to put into a runtime policy, one a line (repeatable)',
         })
+        .option('shard', {
+          type: 'string',
+          requiresArg: true,
+          describe: 'Take only part I of N of the files, I/N; `policy merge` puts the parts together',
+        })
         .option('threads', {
           type: 'string',
           requiresArg: true,
@@ -82,6 +87,7 @@ export const command: Command = {
       ...options,
       algorithms: algorithms.length === 0 ? undefined : algorithms,
       threads: readThreads(parsed),
+      shard: readShard(parsed),
       signal,
       onProgress: progress.onProgress,
     }).finally(progress.close);
@@ -97,6 +103,18 @@ export const command: Command = {
     return extraction.omittedCount + unwritten.length === 0 ? exitCodes.done : exitCodes.undecided;
   },
 };
+
+function readShard(parsed: ParsedArguments): { index: number; count: number } | undefined {
+  const text = one(parsed, 'shard');
+  if (text === undefined) return undefined;
+  const [, index, count] = /^(\d{1,9})\/(\d{1,9})$/.exec(text) ?? [];
+  if (index === undefined || count === undefined) {
+    throw new UsageError('ARGUMENT_INVALID', {
+      problem: `--shard must be I/N, as 2/8, not ${JSON.stringify(text)}`,
+    });
+  }
+  return { index: Number(index), count: Number(count) };
+}
 
 function readFormat(parsed: ParsedArguments): FormatName {
   const given = one(parsed, 'format');
@@ -126,7 +144,7 @@ async function readAllowlistFormat(
     const patterns = parseExcludeList(await readInput(file), file);
     excludes.push(...patterns.map(({ pattern }) => pattern));
   }
-  return { format, settings: { excludes: [...new Set(excludes)], timestamp: formatTimestamp(now()) } };
+  return { format, settings: { excludes: [...new Set(excludes)], timestamp: timestampNow() } };
 }
 
 async function readInput(file: string): Promise<Uint8Array> {
@@ -138,47 +156,4 @@ async function readInput(file: string): Promise<Uint8Array> {
       cause,
     });
   });
-}
-
-/** The time to write into a result: `SOURCE_DATE_EPOCH` makes builds reproducible. */
-function now(): Date {
-  const epoch = process.env['SOURCE_DATE_EPOCH'];
-  if (epoch === undefined) return new Date();
-  if (!/^\d{1,12}$/.test(epoch)) {
-    throw new UsageError('ARGUMENT_INVALID', {
-      problem: `SOURCE_DATE_EPOCH must be a number of seconds, not ${JSON.stringify(epoch)}`,
-    });
-  }
-  return new Date(Number(epoch) * 1000);
-}
-
-function summarise({ sources }: Extraction): void {
-  for (const { name, files, bytes, skipped, notes } of sources) {
-    const left = describeSkips(skipped);
-    const skips = left === '' ? '' : `; skipped: ${left}`;
-    process.stderr.write(
-      `${escapeControls(name)}: ${plural(files, 'file')}, ${formatBytes(bytes)}${skips}\n`,
-    );
-    for (const note of notes.first.slice(0, MAX_SHOWN)) {
-      process.stderr.write(`  note: ${escapeControls(note.text)} [${note.code}]\n`);
-    }
-    if (notes.count > MAX_SHOWN)
-      process.stderr.write(`  and ${notes.count - MAX_SHOWN} notes more (--format json)\n`);
-  }
-}
-
-const MAX_SHOWN = 20;
-
-function reportOmissions(sources: readonly ImageSummary[]): void {
-  for (const { name, omitted } of sources) {
-    for (const { problem, code } of omitted.first.slice(0, MAX_SHOWN)) {
-      warn(`${name}: omitted: ${problem} [${code}]`);
-    }
-    if (omitted.count > MAX_SHOWN)
-      warn(`${name}: ${omitted.count} omitted in all (--format json lists them)`);
-  }
-}
-
-function warn(text: string): void {
-  process.stderr.write(`ima-assay: ${escapeControls(text)}\n`);
 }

@@ -9,6 +9,7 @@ import type { Command, ParsedArguments } from '../command.ts';
 import { exitCodes } from '../exit.ts';
 import { writeData } from '../output.ts';
 import { openProgress } from '../progress.ts';
+import { hasColours } from '../terminal.ts';
 
 const file = (yargs: Argv, name: string, describe: string, alias?: string): Argv =>
   yargs.option(name, {
@@ -111,8 +112,7 @@ export const command: Command = {
 const COLOURS = { good: 32, bad: 31, dim: 2 } as const;
 
 const paint: Paint = (style, text) => {
-  const isPlain = !process.stdout.isTTY || process.env['NO_COLOR'] || process.env['TERM'] === 'dumb';
-  return isPlain ? text : `\u001b[${COLOURS[style]}m${text}\u001b[0m`;
+  return !hasColours(process.stdout) ? text : `\u001b[${COLOURS[style]}m${text}\u001b[0m`;
 };
 
 function readReports(parsed: ParsedArguments): readonly (readonly [Face, string])[] {

@@ -5,38 +5,99 @@
 //! └ hex digest                                                    └ two blanks, path to the line's end
 //! ```
 
+use std::borrow::Cow;
+
 use ima_assay_digest::encode_hex;
 
 use super::{Allowlist, AllowlistError, Builder, Format, Listed, flat_rows};
 
-/// Writes the flat form: `HEX␠␠PATH`, the path as IMA spells it, one line for each digest of a path.
-pub struct Flat;
+/// The entry that stands for the boot.
+const BOOT_AGGREGATE: &[u8] = b"boot_aggregate";
+
+/// Writes the flat form: `HEX␠␠PATH`, the path as IMA spells it, one line for each digest of a path. The boot
+/// aggregate comes first.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Flat {
+    /// Writes `ALGORITHM:` before each digest, so that the length need not tell.
+    pub names_algorithms: bool,
+    /// Writes a path with a line break or a backslash as coreutils do, behind a backslash. Keylime reads no such
+    /// rows.
+    pub escapes: bool,
+}
 
 impl Format for Flat {
-    fn head(&self, _list: &Allowlist, _out: &mut Vec<u8>) {}
+    fn head(&self, list: &Allowlist, out: &mut Vec<u8>) {
+        self.rows(b"", BOOT_AGGREGATE, list.rows_of(BOOT_AGGREGATE), out);
+    }
 
     fn path(&self, rows: &[Listed<'_>], _is_first: bool, out: &mut Vec<u8>) -> Result<(), AllowlistError> {
-        if let Some(row) = rows.iter().find(|row| breaks_a_line(row.path)) {
-            return Err(AllowlistError::PathUnlistable {
-                path: row.raw_path.to_vec(),
-                format: "a flat allowlist",
-                problem: "it has what some reader takes for the end of a line",
-            });
+        let Some(first) = rows.first().filter(|row| row.path != BOOT_AGGREGATE) else {
+            return Ok(());
+        };
+        let unlistable = |problem| AllowlistError::PathUnlistable {
+            path: first.raw_path.to_vec(),
+            format: "a flat allowlist",
+            problem,
+        };
+        let path = if self.escapes {
+            escaped(first.path)
+        } else {
+            Cow::Borrowed(first.path)
+        };
+        if breaks_a_line(&path) {
+            return Err(unlistable("it has what some reader takes for the end of a line"));
         }
-        let mut last = None;
-        for row in rows {
-            // The same digest from another origin is the same line.
-            if last.replace((row.algorithm, row.digest)) != Some((row.algorithm, row.digest)) {
-                encode_hex(row.digest, out);
-                out.extend_from_slice(b"  ");
-                out.extend_from_slice(row.path);
-                out.push(b'\n');
-            }
+        if matches!(path.first(), None | Some(b' ' | b'\t' | b'*')) {
+            return Err(unlistable(
+                "its first character would be taken for a part of the separator",
+            ));
         }
+        let mark: &[u8] = match path {
+            Cow::Owned(_) => b"\\",
+            Cow::Borrowed(_) => b"",
+        };
+        self.rows(mark, &path, rows.iter().copied(), out);
         Ok(())
     }
 
     fn tail(&self, _out: &mut Vec<u8>) {}
+}
+
+impl Flat {
+    fn rows<'a>(self, mark: &[u8], path: &[u8], rows: impl Iterator<Item = Listed<'a>>, out: &mut Vec<u8>) {
+        let mut last = None;
+        for row in rows {
+            // The same digest from another origin is the same line.
+            if last.replace((row.algorithm, row.digest)) != Some((row.algorithm, row.digest)) {
+                out.extend_from_slice(mark);
+                if self.names_algorithms {
+                    out.extend_from_slice(row.algorithm.name().as_bytes());
+                    out.push(b':');
+                }
+                encode_hex(row.digest, out);
+                out.extend_from_slice(b"  ");
+                out.extend_from_slice(path);
+                out.push(b'\n');
+            }
+        }
+    }
+}
+
+/// The path as coreutils write it on a line that begins with a backslash; borrowed if it needs none.
+fn escaped(path: &[u8]) -> Cow<'_, [u8]> {
+    if !path.iter().any(|byte| matches!(byte, b'\n' | b'\r' | b'\\')) {
+        return Cow::Borrowed(path);
+    }
+    let mut text = Vec::with_capacity(path.len().saturating_add(8));
+    for &byte in path {
+        match byte {
+            b'\n' => text.extend_from_slice(b"\\n"),
+            b'\r' => text.extend_from_slice(b"\\r"),
+            b'\\' => text.extend_from_slice(b"\\\\"),
+            byte => text.push(byte),
+        }
+    }
+    Cow::Owned(text)
 }
 
 /// Whether a reader could see two lines in a path: a name may then add a row of its own making. Beside `\n`, what
@@ -112,7 +173,7 @@ mod tests {
             );
             let list = builder.build();
             let mut out = Vec::new();
-            let outcome = Flat.path(&list.rows().collect::<Vec<_>>(), true, &mut out);
+            let outcome = Flat::default().path(&list.rows().collect::<Vec<_>>(), true, &mut out);
             assert_eq!(outcome.is_ok(), is_written, "{path:?}");
             if is_written {
                 let again = parse_flat(&out, b"image").unwrap();

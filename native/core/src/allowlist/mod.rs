@@ -118,6 +118,16 @@ impl Allowlist {
         (0..self.len()).filter_map(|index| self.get(index))
     }
 
+    /// The rows of a path, as IMA spells it.
+    pub fn rows_of(&self, path: &[u8]) -> impl Iterator<Item = Listed<'_>> {
+        let start = self
+            .rows
+            .partition_point(|row| self.path(row.path_at, row.path_len) < path);
+        let is_there = self.get(start).is_some_and(|row| row.path == path);
+        let range = if is_there { self.rows_of_path(start) } else { 0..0 };
+        range.filter_map(|index| self.get(index))
+    }
+
     /// The rows of the path that row `start` belongs to, from `start` on.
     fn rows_of_path(&self, start: usize) -> Range<usize> {
         let Some(first) = self.get(start) else {
@@ -187,6 +197,11 @@ impl Builder {
     pub fn new_origin(&mut self, name: &[u8]) -> u32 {
         self.list.origins.push(name.to_vec());
         u32::try_from(self.list.origins.len().saturating_sub(1)).unwrap_or(u32::MAX)
+    }
+
+    /// Adds a row of another list, under an origin of this one.
+    pub(crate) fn insert_row(&mut self, row: &Listed<'_>, origin: u32) {
+        self.push(row.raw_path, row.algorithm, row.digest, origin, row.facts);
     }
 
     /// Adds a digest of a path, spelled as the image has it.

@@ -134,22 +134,29 @@ mod tests {
 
     #[test]
     fn pieces_of_any_size_add_up_to_the_same_text() {
-        let whole = pieces(&mut Writer::new(sample(), Box::new(Flat), true), 1 << 20);
+        let whole = pieces(
+            &mut Writer::new(sample(), Box::new(Flat::default()), true),
+            1 << 20,
+        );
         let whole = whole.unwrap_or_default();
         for wanted in [1, 7, 100] {
-            let text = pieces(&mut Writer::new(sample(), Box::new(Flat), true), wanted).unwrap();
+            let text = pieces(
+                &mut Writer::new(sample(), Box::new(Flat::default()), true),
+                wanted,
+            )
+            .unwrap();
             assert_eq!(text, whole);
         }
     }
 
     #[test]
     fn a_path_that_cannot_be_written_is_an_error_or_a_listed_omission() {
-        let mut strict = Writer::new(sample(), Box::new(Flat), false);
+        let mut strict = Writer::new(sample(), Box::new(Flat::default()), false);
         assert!(matches!(
             pieces(&mut strict, 10),
             Err(AllowlistError::PathUnlistable { .. })
         ));
-        let mut lenient = Writer::new(sample(), Box::new(Flat), true);
+        let mut lenient = Writer::new(sample(), Box::new(Flat::default()), true);
         let text = pieces(&mut lenient, 10).unwrap();
         assert_eq!(lenient.omitted().len(), 1);
         assert_eq!(text.split(|&byte| byte == b'\n').count(), 3);

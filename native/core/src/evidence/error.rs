@@ -62,7 +62,7 @@ pub enum EvidenceError {
 }
 
 impl EvidenceError {
-    pub(super) fn malformed(input: &[u8], error: impl Explain + Send + Sync + 'static) -> Self {
+    pub(crate) fn malformed(input: &[u8], error: impl Explain + Send + Sync + 'static) -> Self {
         Self::Malformed {
             input: input.to_vec(),
             error: Box::new(error),

@@ -18,6 +18,8 @@ pub use list::{Filter, ListStream, Piece, Show, describe_fault, list_stats, repl
 pub use parts::{Files, QuoteFiles, QuoteForm};
 pub use read::read_exclude_list;
 
+pub(crate) use read::Reader as FileReader;
+
 use crate::input::Input;
 use crate::measurement::Source;
 use crate::policy::{Policy, PolicySet};
@@ -80,7 +82,8 @@ pub fn verify_files(
 /// # Errors
 /// [`EvidenceError`]: it cannot be read, is none, or is not signed by any of the keys; the caller has asked to stop.
 pub fn load_policy(name: &[u8], keys: &[Vec<u8>], control: &Arc<Control>) -> Result<Policy, EvidenceError> {
-    read::Reader { control }.policy(name, keys)
+    let reader = read::Reader { control };
+    reader.policy(name, &reader.envelope_keys(keys)?, None)
 }
 
 /// The parts of a list, opened.

@@ -1,5 +1,6 @@
 //! Reads files and makes of them what [`verify`](crate::verify) takes.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use ima_assay_digest::{Algorithm, Control};
@@ -11,7 +12,7 @@ use crate::pcr::{PcrContext, PcrValues, parse_pcr_values};
 use crate::policy::exclude::{ExcludeLimits, ExcludePattern, ExcludeSet, parse_exclude_list};
 use crate::policy::{Policy, ReadLimits, ReadOptions, SignatureStatus};
 use crate::quote::{Accepted, Attest, AttestationKey, KeylimeAnswer, KeylimeQuote, QuoteSignature};
-use crate::signature::{Envelope, EnvelopeKey, EnvelopeOutcome, Keyring, Provenance};
+use crate::signature::{Envelope, EnvelopeKey, EnvelopeOutcome, EnvelopeRefusal, Keyring, Provenance};
 use crate::verify::ExcludeList;
 
 /// Bytes of an exclude list, a file of keys, of PCR values or of a quote.
@@ -46,12 +47,12 @@ pub(super) fn with_sha1(mut accepted: Accepted) -> Accepted {
 }
 
 /// Reads files under the eyes of a [`Control`].
-pub(super) struct Reader<'a> {
-    pub(super) control: &'a Arc<Control>,
+pub(crate) struct Reader<'a> {
+    pub(crate) control: &'a Arc<Control>,
 }
 
 impl Reader<'_> {
-    fn bytes(&self, name: &[u8], limit: usize) -> Result<Vec<u8>, EvidenceError> {
+    pub(crate) fn bytes(&self, name: &[u8], limit: usize) -> Result<Vec<u8>, EvidenceError> {
         let read = Input::open(name, self.control).and_then(|input| input.read_all(limit));
         read.map_err(|error| {
             if self.control.is_cancelled() {
@@ -65,23 +66,41 @@ impl Reader<'_> {
         })
     }
 
-    pub(super) fn policy(&self, name: &[u8], keys: &[Vec<u8>]) -> Result<Policy, EvidenceError> {
-        let mut known = Vec::new();
-        for key in keys {
-            let bytes = self.bytes(key, MAX_SMALL_BYTES)?;
-            known.extend(EnvelopeKey::parse(&bytes).map_err(|error| EvidenceError::malformed(key, error))?);
+    /// A file that no honest maker makes large.
+    pub(crate) fn small(&self, name: &[u8]) -> Result<Vec<u8>, EvidenceError> {
+        self.bytes(name, MAX_SMALL_BYTES)
+    }
+
+    /// Keys that sign policies.
+    pub(crate) fn envelope_keys(&self, names: &[Vec<u8>]) -> Result<Vec<EnvelopeKey>, EvidenceError> {
+        let mut keys = Vec::new();
+        for name in names {
+            let bytes = self.small(name)?;
+            keys.extend(EnvelopeKey::parse(&bytes).map_err(|error| EvidenceError::malformed(name, error))?);
         }
+        Ok(keys)
+    }
+
+    /// A policy, which one of the keys must have signed if there are any. Digests of `assumed`'s length are taken for
+    /// its, where no algorithm is named.
+    pub(crate) fn policy(
+        &self,
+        name: &[u8],
+        keys: &[EnvelopeKey],
+        assumed: Option<Algorithm>,
+    ) -> Result<Policy, EvidenceError> {
         let limits = ReadLimits::default();
         let bytes = self.bytes(name, limits.max_bytes)?;
-        let mut options = ReadOptions {
+        let options = ReadOptions {
             limits,
+            assumed_algorithm: assumed,
             ..ReadOptions::default()
         };
-        if !known.is_empty() {
-            check_signed(&bytes, name, &known)?;
-            options.check_signatures = Some(&|_| SignatureStatus::Verified);
+        if keys.is_empty() {
+            read_policy(&bytes, name, &options)
+        } else {
+            read_signed(&bytes, name, &options, keys)
         }
-        crate::policy::read(&bytes, name, &options).map_err(|error| EvidenceError::malformed(name, error))
     }
 
     pub(super) fn exclude_lists(&self, names: &[Vec<u8>]) -> Result<Vec<ExcludeList>, EvidenceError> {
@@ -191,14 +210,39 @@ pub fn read_exclude_list(
     Ok((patterns, set))
 }
 
-/// Whether one of the keys signed the policy.
-fn check_signed(bytes: &[u8], name: &[u8], keys: &[EnvelopeKey]) -> Result<(), EvidenceError> {
-    let envelope = Envelope::parse(bytes).map_err(|error| EvidenceError::malformed(name, error))?;
-    match envelope.verify(keys) {
-        EnvelopeOutcome::Valid { .. } => Ok(()),
-        EnvelopeOutcome::Invalid(refusal) => Err(EvidenceError::PolicyUntrusted {
+pub(crate) fn read_policy(
+    bytes: &[u8],
+    name: &[u8],
+    options: &ReadOptions<'_>,
+) -> Result<Policy, EvidenceError> {
+    crate::policy::read(bytes, name, options).map_err(|error| EvidenceError::malformed(name, error))
+}
+
+/// A policy that one of the keys has signed.
+pub(crate) fn read_signed(
+    bytes: &[u8],
+    name: &[u8],
+    options: &ReadOptions<'_>,
+    keys: &[EnvelopeKey],
+) -> Result<Policy, EvidenceError> {
+    let refusal = Cell::new(EnvelopeRefusal::Unsigned);
+    let check = |envelope: &Envelope| match envelope.verify(keys) {
+        EnvelopeOutcome::Valid { .. } => SignatureStatus::Verified,
+        EnvelopeOutcome::Invalid(why) => {
+            refusal.set(why);
+            SignatureStatus::Failed
+        }
+    };
+    let options = ReadOptions {
+        check_signatures: Some(&check),
+        ..*options
+    };
+    let policy = read_policy(bytes, name, &options)?;
+    match policy.signature() {
+        SignatureStatus::Verified => Ok(policy),
+        _ => Err(EvidenceError::PolicyUntrusted {
             input: name.to_vec(),
-            refusal,
+            refusal: refusal.get(),
         }),
     }
 }

@@ -94,7 +94,8 @@ pub fn extract(
         };
         let mut summary =
             extract_one(name, source.as_ref(), options, control, &mut builder).map_err(error)?;
-        if summary.files == 0 && summary.omitted_count == 0 {
+        // A part may be empty.
+        if summary.files == 0 && summary.omitted_count == 0 && options.selection.shard.is_none() {
             let skipped = |skip| summary.skipped.get(&skip).copied().unwrap_or(0);
             return Err(error(ImageError::NothingListed {
                 owners: skipped(Skip::Owner),
@@ -187,6 +188,10 @@ fn extract_one<'s>(
     let (files, mut summary) = scanned?;
     let origin = builder.new_origin(name);
     for file in &files {
+        if options.selection.skips_shard(&file.path) {
+            summary.skip(Skip::Shard);
+            continue;
+        }
         match contents.get_mut(file.content.0) {
             Some(Hashed::Digests(digests)) => {
                 let facts = FileFacts {

@@ -19,6 +19,7 @@ pub mod initramfs;
 mod limits;
 mod open;
 mod selection;
+mod shard;
 mod summary;
 mod tree;
 pub mod uki;
@@ -28,6 +29,7 @@ pub use extract::{ExtractOptions, Extraction, SourceError, extract, inspect};
 pub use limits::Limits;
 pub use open::open;
 pub use selection::{DEFAULT_SKIPPED_PATHS, Selection, Skip};
+pub use shard::Shard;
 pub use summary::{MAX_LISTED, Summary};
 pub use tree::Tree;
 

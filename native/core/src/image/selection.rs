@@ -1,5 +1,7 @@
 //! Which files of a root filesystem are wanted.
 
+use super::Shard;
+
 /// The directories Keylime's own generator leaves out of a root filesystem.
 ///
 /// Source: `keylime-policy create runtime`, 7.14.
@@ -31,17 +33,20 @@ pub enum Skip {
     Mount,
     /// A directory that is one of its own parents, by a bind mount.
     Loop,
+    /// A file of another shard.
+    Shard,
 }
 
 impl Skip {
     /// Every reason.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Path,
         Self::Owner,
         Self::Symlink,
         Self::Special,
         Self::Mount,
         Self::Loop,
+        Self::Shard,
     ];
 
     /// The reason's name in results: `paths`, `owners`, …
@@ -54,6 +59,7 @@ impl Skip {
             Self::Special => "special",
             Self::Mount => "mounts",
             Self::Loop => "loops",
+            Self::Shard => "shards",
         }
     }
 }
@@ -71,6 +77,8 @@ pub struct Selection {
     pub one_file_system: bool,
     /// The partition of a disk image that is the root, as Linux numbers it. None: it is looked for.
     pub partition: Option<u32>,
+    /// Take only the files of one part; also of an initramfs.
+    pub shard: Option<Shard>,
 }
 
 impl Selection {
@@ -88,6 +96,7 @@ impl Selection {
             all_owners: false,
             one_file_system: false,
             partition: None,
+            shard: None,
         }
     }
 
@@ -103,6 +112,12 @@ impl Selection {
     /// The paths that were asked for.
     pub fn asked(&self) -> impl Iterator<Item = &[u8]> {
         self.asked.iter().map(Vec::as_slice)
+    }
+
+    /// Whether a file is of another part than the one that is wanted.
+    #[must_use]
+    pub fn skips_shard(&self, path: &[u8]) -> bool {
+        self.shard.is_some_and(|shard| !shard.has(path))
     }
 
     /// Whether a file of this owner is left out.

@@ -2,13 +2,25 @@
 
 use ima_assay_digest::Algorithm;
 
-use super::envelope::SignatureStatus;
 use super::error::PolicyError;
 use super::location::Location;
 use super::map::{DigestMap, Full, Quirks, Repeat};
 use super::problem::Problem;
 use super::writing::Writing;
 use crate::allowlist::Allowlist;
+
+/// What is known about a policy's signature.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SignatureStatus {
+    /// The policy came without an envelope.
+    Unsigned,
+    /// It came in an envelope, and nobody checked the signatures.
+    Unchecked,
+    /// A signature is good.
+    Verified,
+    /// No signature is good.
+    Failed,
+}
 
 /// What a file turned out to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +36,20 @@ pub enum Shape {
     FlatAllowlist,
     /// No file, but an allowlist in memory.
     Allowlist,
+}
+
+impl Shape {
+    /// The word for it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::RuntimePolicy => "runtime-policy",
+            Self::OldRuntimePolicy => "old-policy",
+            Self::JsonAllowlist => "json-allowlist",
+            Self::FlatAllowlist => "allowlist",
+            Self::Allowlist => "memory",
+        }
+    }
 }
 
 /// The three maps of a policy.
@@ -94,6 +120,7 @@ pub struct Policy {
     pub(super) shape: Shape,
     pub(super) signature: SignatureStatus,
     pub(super) meta: Meta,
+    pub(super) release: Option<i64>,
     pub(super) digests: DigestMap,
     pub(super) keyrings: DigestMap,
     pub(super) buffers: DigestMap,
@@ -115,6 +142,7 @@ impl Policy {
             shape,
             signature: SignatureStatus::Unsigned,
             meta: Meta::default(),
+            release: None,
             digests: DigestMap::new(assumed),
             keyrings: DigestMap::new(assumed),
             buffers: DigestMap::new(assumed),
@@ -149,6 +177,12 @@ impl Policy {
     #[must_use]
     pub fn meta(&self) -> &Meta {
         &self.meta
+    }
+
+    /// `release`, a number for the policy's author; none if it is missing or no whole number.
+    #[must_use]
+    pub fn release(&self) -> Option<i64> {
+        self.release
     }
 
     /// `digests`, `keyrings` or `ima-buf`.

@@ -17,17 +17,20 @@
 //! the same, and whether Keylime would refuse it; a [`PolicySet`] answers for several of them together; and
 //! [`Policy::keylime`] is the policy as Keylime sees it.
 
-mod envelope;
+pub mod compare;
+pub mod compose;
 mod error;
 pub mod exclude;
+pub mod explain;
 mod index;
 mod keylime;
+mod lint;
 mod loaded;
 mod location;
 mod map;
 mod near;
 mod problem;
-mod python_json;
+pub(crate) mod python_json;
 mod read;
 mod row;
 mod runtime;
@@ -36,14 +39,14 @@ mod tests;
 mod validate;
 mod writing;
 
-pub use envelope::{Envelope, EnvelopeSignature, KEYLIME_PAYLOAD_TYPE, SignatureStatus};
 pub use error::{PolicyError, RejectedLine};
 pub use index::{Candidate, Exclude, Judgement, PolicySet};
 pub use keylime::{KeylimeAnswer, KeylimeStanding, KeylimeView};
-pub use loaded::{Meta, Policy, Section, Shape};
+pub use lint::{LintFacts, LintReport, PolicyLint, Severity};
+pub use loaded::{Meta, Policy, Section, Shape, SignatureStatus};
 pub use location::Location;
 pub use map::{DigestMap, ListedDigest, ListedDigests, Listing};
 pub use near::{Near, NearKind};
 pub use problem::{Problem, ProblemCode, Validation};
-pub use read::{CheckSignatures, ReadLimits, ReadOptions, read};
-pub use runtime::{PolicySettings, RuntimePolicy};
+pub use read::{CheckSignatures, ReadLimits, ReadOptions, read, read_envelope};
+pub use runtime::{Dialect, PolicySettings, RuntimePolicy};

@@ -35,6 +35,24 @@ pub enum NearKind {
     OtherAlgorithm,
 }
 
+impl NearKind {
+    /// The word for it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sysroot => "sysroot",
+            Self::UsrMerge => "usr-merge",
+            Self::Deleted => "deleted",
+            Self::Relative => "relative",
+            Self::Blank => "blank",
+            Self::Case => "case",
+            Self::SameDigest => "same-digest-other-path",
+            Self::SamePath => "same-path",
+            Self::OtherAlgorithm => "other-algorithm",
+        }
+    }
+}
+
 /// Something that is listed and nearly what was measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Near<'a> {

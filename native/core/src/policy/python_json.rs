@@ -42,7 +42,7 @@ impl Formatter for Python {
 
 /// Appends `value` in Python's dialect. Only values that can be JSON are given, and a vector takes
 /// everything, so nothing can fail.
-pub(super) fn write<T: ?Sized + Serialize>(value: &T, out: &mut Vec<u8>) {
+pub(crate) fn write<T: ?Sized + Serialize>(value: &T, out: &mut Vec<u8>) {
     let _ = value.serialize(&mut Serializer::with_formatter(out, Python));
 }
 

@@ -28,35 +28,70 @@ pub struct PolicySettings {
     pub ima_buf: BTreeMap<String, BTreeSet<String>>,
     /// `ima.ignored_keyrings`.
     pub ignored_keyrings: Vec<String>,
+    /// `ima.log_hash_alg`; none for SHA-1.
+    pub log_hash_algorithm: Option<String>,
     /// `verification-keys`: an IMA keyring as JSON text, or nothing.
     pub verification_keys: String,
 }
 
 /// Writes a runtime policy as Keylime's own tools do, with `digests` in bytewise order.
+#[derive(Debug, Clone, Default)]
 pub struct RuntimePolicy {
     /// Everything beside the digests.
     pub settings: PolicySettings,
+    /// Which version of the format.
+    pub dialect: Dialect,
 }
 
-/// `meta.generator`: made by a tool from lists. A verifier switches IMA off for values below 2.
-const GENERATOR: u8 = 3;
+/// The JSON forms that a policy has had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Dialect {
+    /// Version 1, made from lists.
+    #[default]
+    Current,
+    /// Version 1, upgraded from an older one.
+    Upgraded,
+    /// Version 0. Keylime's converter makes version 1 of it.
+    Old,
+    /// The JSON allowlist before there were policies: `hashes`, and no `meta`.
+    JsonAllowlist,
+}
+
+impl Dialect {
+    /// `meta.version` and `meta.generator`. A verifier switches IMA off for generators below 2.
+    fn meta(self) -> Option<(u8, u8)> {
+        match self {
+            Self::Current => Some((1, 3)),
+            Self::Upgraded => Some((1, 2)),
+            Self::Old => Some((0, 0)),
+            Self::JsonAllowlist => None,
+        }
+    }
+}
 
 /// Shortest digest a policy may hold, in bytes (Keylime's schema: 40 hex digits).
-const MIN_DIGEST_BYTES: usize = 20;
+pub(super) const MIN_DIGEST_BYTES: usize = 20;
 
 const FORMAT: &str = "a runtime policy";
 
 impl Format for RuntimePolicy {
     fn head(&self, _list: &Allowlist, out: &mut Vec<u8>) {
-        let mut meta = json!({"version": 1, "generator": GENERATOR});
-        if let (Some(fields), Some(timestamp)) = (meta.as_object_mut(), &self.settings.timestamp) {
-            fields.insert("timestamp".to_owned(), timestamp.as_str().into());
+        out.push(b'{');
+        if let Some((version, generator)) = self.dialect.meta() {
+            let mut meta = json!({"version": version, "generator": generator});
+            if let (Some(fields), Some(timestamp)) = (meta.as_object_mut(), &self.settings.timestamp) {
+                fields.insert("timestamp".to_owned(), timestamp.as_str().into());
+            }
+            out.extend_from_slice(b"\"meta\": ");
+            python_json::write(&meta, out);
+            out.extend_from_slice(b", ");
         }
-        out.extend_from_slice(b"{\"meta\": ");
-        python_json::write(&meta, out);
-        out.extend_from_slice(b", \"release\": ");
+        out.extend_from_slice(b"\"release\": ");
         python_json::write(&self.settings.release, out);
-        out.extend_from_slice(b", \"digests\": {");
+        out.extend_from_slice(match self.dialect {
+            Dialect::JsonAllowlist => b", \"hashes\": {".as_slice(),
+            _ => b", \"digests\": {",
+        });
     }
 
     fn path(&self, rows: &[Listed<'_>], is_first: bool, out: &mut Vec<u8>) -> Result<(), AllowlistError> {
@@ -96,7 +131,9 @@ impl Format for RuntimePolicy {
         python_json::write(&settings.keyrings, out);
         out.extend_from_slice(b", \"ima\": {\"ignored_keyrings\": ");
         python_json::write(&settings.ignored_keyrings, out);
-        out.extend_from_slice(b", \"log_hash_alg\": \"sha1\", \"dm_policy\": null}, \"ima-buf\": ");
+        out.extend_from_slice(b", \"log_hash_alg\": ");
+        python_json::write(settings.log_hash_algorithm.as_deref().unwrap_or("sha1"), out);
+        out.extend_from_slice(b", \"dm_policy\": null}, \"ima-buf\": ");
         python_json::write(&settings.ima_buf, out);
         out.extend_from_slice(b", \"verification-keys\": ");
         python_json::write(&settings.verification_keys, out);
@@ -112,7 +149,14 @@ mod tests {
     use std::sync::Arc;
 
     fn write(list: Allowlist, settings: PolicySettings) -> Result<Vec<u8>, AllowlistError> {
-        let mut writer = Writer::new(Arc::new(list), Box::new(RuntimePolicy { settings }), false);
+        let mut writer = Writer::new(
+            Arc::new(list),
+            Box::new(RuntimePolicy {
+                settings,
+                ..RuntimePolicy::default()
+            }),
+            false,
+        );
         Ok(writer.next_piece(1 << 20)?.unwrap_or_default())
     }
 

@@ -47,7 +47,7 @@ impl Curve {
         }
     }
 
-    fn oid(self) -> ObjectIdentifier {
+    pub(super) fn oid(self) -> ObjectIdentifier {
         ObjectIdentifier::new_unwrap(match self {
             Self::P256 => "1.2.840.10045.3.1.7",
             Self::P384 => "1.3.132.0.34",

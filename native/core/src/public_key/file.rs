@@ -72,6 +72,15 @@ pub fn read_certificate(der: &[u8]) -> Result<LoadedKey, KeyError> {
     }
 }
 
+/// Whether DER is a certificate, be it one with a key that nothing here can use.
+#[must_use]
+pub fn is_certificate(der: &[u8]) -> bool {
+    !matches!(
+        read_certificate(der),
+        Err(KeyError::FormUnknown | KeyError::Der { .. } | KeyError::TooLarge { .. } | KeyError::Private)
+    )
+}
+
 /// Reads one key from DER, told apart by its structure.
 pub(super) fn read_der(der: &[u8]) -> Result<LoadedKey, KeyError> {
     let form = form_of(der)?;

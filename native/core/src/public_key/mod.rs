@@ -17,16 +17,16 @@ pub use certificate::Certificate;
 pub(crate) use certificate::{name_text, without_zeros};
 pub use ec::Curve;
 pub use error::KeyError;
-pub use file::{KeyForm, LoadedKey, MAX_KEY_FILE_BYTES, read_certificate, read_keys};
+pub use file::{KeyForm, LoadedKey, MAX_KEY_FILE_BYTES, is_certificate, read_certificate, read_keys};
 pub use rsa::MAX_RSA_BITS;
 pub(crate) use rsa::MAX_RSA_BYTES;
 
 use std::fmt;
 
-use der::Decode as _;
-use der::asn1::ObjectIdentifier;
+use der::asn1::{Any, BitString, ObjectIdentifier};
+use der::{Decode as _, Encode as _};
 use ima_assay_digest::{Algorithm, Digest, hash};
-use x509_cert::spki::SubjectPublicKeyInfoRef;
+use x509_cert::spki::{AlgorithmIdentifier, SubjectPublicKeyInfo, SubjectPublicKeyInfoRef};
 
 /// RFC 3279, `rsaEncryption`.
 const RSA_ENCRYPTION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
@@ -163,6 +163,25 @@ impl PublicKey {
             Material::Rsa(key) => KeyKind::Rsa { bits: key.bits() },
             Material::Ec(key) => KeyKind::Ec(key.curve()),
         }
+    }
+
+    /// The key as DER SubjectPublicKeyInfo, a point uncompressed.
+    ///
+    /// # Errors
+    /// [`KeyError`], for a key longer than DER can say.
+    pub fn to_spki(&self) -> Result<Vec<u8>, KeyError> {
+        let (oid, parameters) = match self.kind() {
+            KeyKind::Rsa { .. } => (RSA_ENCRYPTION, Any::null()),
+            KeyKind::Ec(curve) => (EC_PUBLIC_KEY, Any::from(curve.oid())),
+        };
+        let info = SubjectPublicKeyInfo {
+            algorithm: AlgorithmIdentifier {
+                oid,
+                parameters: Some(parameters),
+            },
+            subject_public_key: BitString::from_bytes(&self.encoded).map_err(KeyError::der)?,
+        };
+        info.to_der().map_err(KeyError::der)
     }
 
     /// The scheme that `security.ima`, appended signatures and DSSE envelopes have with a key of this kind.

@@ -5,12 +5,15 @@
 //!  "signatures": [{"keyid": "…", "sig": BASE64(DER of ECDSA with SHA-256)}]}
 //! signed: DSSEv1 SP LEN(type) SP type SP LEN(payload) SP payload
 //! ```
+//!
+//! [`policy::read_envelope`](crate::policy::read_envelope) takes one apart.
 
 use base64ct::{Base64, Base64Url, Encoding as _};
 use ima_assay_digest::{Algorithm, Digest, Hasher, decode_hex};
-use serde_json::Value;
+use serde_json::json;
 
 use super::SignatureError;
+use crate::policy::python_json;
 use crate::public_key::{KeyKind, PublicKey, Scheme, read_keys};
 
 /// The `payloadType` of Keylime's runtime policies.
@@ -45,20 +48,24 @@ impl EnvelopeKey {
     }
 }
 
-/// A signed runtime policy.
+/// A signed runtime policy, taken apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Envelope {
-    /// The policy. It counts only once [`Envelope::verify`] says so.
+    /// `payloadType`.
+    pub payload_type: String,
+    /// `payload`, decoded: the policy. It counts only once [`Envelope::verify`] says so.
     pub payload: Vec<u8>,
-    payload_type: String,
-    signatures: Vec<EnvelopeSignature>,
+    /// `signatures`, in their order.
+    pub signatures: Vec<EnvelopeSignature>,
 }
 
+/// One signature of an envelope.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct EnvelopeSignature {
-    key_id: String,
-    /// What the text can stand for: hex, Base64 of either alphabet.
-    readings: Vec<Vec<u8>>,
+pub struct EnvelopeSignature {
+    /// `keyid`: a hint about the key, which is not signed itself.
+    pub key_id: Option<String>,
+    /// `sig`, decoded.
+    pub signature: Vec<u8>,
 }
 
 /// What came out of verifying an envelope.
@@ -69,92 +76,42 @@ pub enum EnvelopeOutcome<'a> {
         /// The key.
         key: &'a EnvelopeKey,
         /// The signature's `keyid`, which is only a hint.
-        key_id: &'a str,
+        key_id: Option<&'a str>,
     },
     /// None did.
     Invalid(EnvelopeRefusal),
 }
 
-/// Why an envelope is not signed.
+/// Why a policy does not count as signed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EnvelopeRefusal {
+    /// The policy is in no envelope.
+    #[error("it is not signed")]
+    Unsigned,
     /// No key was given. Certificates inside an envelope prove nothing, and are not used.
     #[error("no key to verify it with was given")]
     NoKey,
     /// It has no signature.
     #[error("it has no signature")]
     NoSignature,
+    /// What is signed is said to be something else than a runtime policy.
+    #[error("what is signed is not of the type {RUNTIME_POLICY_TYPE}")]
+    PayloadForeign,
     /// No signature is of one of the keys.
     #[error("none of its signatures is of a given key")]
     Mismatch,
 }
 
 impl Envelope {
-    /// Whether JSON is an envelope, and not a plain policy.
+    /// The envelope that a runtime policy is signed in, still without a signature.
     #[must_use]
-    pub fn is_envelope(json: &Value) -> bool {
-        json.get("payload").is_some() && json.get("signatures").is_some()
-    }
-
-    /// Reads an envelope around a runtime policy.
-    ///
-    /// # Errors
-    /// [`SignatureError::EnvelopeMalformed`], [`SignatureError::PayloadForeign`].
-    pub fn parse(json: &[u8]) -> Result<Self, SignatureError> {
-        let malformed = |problem| SignatureError::EnvelopeMalformed { line: None, problem };
-        let envelope: Value =
-            serde_json::from_slice(json).map_err(|error| SignatureError::EnvelopeMalformed {
-                line: u64::try_from(error.line()).ok(),
-                problem: "no JSON",
-            })?;
-        let text = |value: &Value, member: &str| value.get(member).and_then(Value::as_str).map(str::to_owned);
-        let payload_type = text(&envelope, "payloadType").ok_or(malformed("no text `payloadType`"))?;
-        if payload_type != RUNTIME_POLICY_TYPE {
-            return Err(SignatureError::PayloadForeign { found: payload_type });
+    pub fn around(policy: Vec<u8>) -> Self {
+        Self {
+            payload_type: RUNTIME_POLICY_TYPE.to_owned(),
+            payload: policy,
+            signatures: Vec::new(),
         }
-        let payload = envelope
-            .get("payload")
-            .and_then(Value::as_str)
-            .and_then(from_base64)
-            .ok_or(malformed("`payload` is no Base64"))?;
-        let signatures = envelope
-            .get("signatures")
-            .and_then(Value::as_array)
-            .ok_or(malformed("no array `signatures`"))?;
-        if signatures.len() > MAX_ENVELOPE_SIGNATURES {
-            return Err(malformed("more than 64 signatures"));
-        }
-        let signatures = signatures
-            .iter()
-            .map(|signature| {
-                let sig = signature
-                    .get("sig")
-                    .and_then(Value::as_str)
-                    .ok_or(malformed("a signature without text `sig`"))?;
-                let readings: Vec<_> = [decode_hex(sig.as_bytes()).ok(), from_base64(sig)]
-                    .into_iter()
-                    .flatten()
-                    .collect();
-                if readings.is_empty() {
-                    return Err(malformed("a signature is neither Base64 nor hexadecimal"));
-                }
-                Ok(EnvelopeSignature {
-                    key_id: text(signature, "keyid").unwrap_or_default(),
-                    readings,
-                })
-            })
-            .collect::<Result<_, _>>()?;
-        Ok(Self {
-            payload,
-            payload_type,
-            signatures,
-        })
-    }
-
-    /// The `keyid` of every signature: hints, as the signer wrote them.
-    pub fn key_ids(&self) -> impl Iterator<Item = &str> {
-        self.signatures.iter().map(|signature| signature.key_id.as_str())
     }
 
     /// Verifies the envelope: one signature of one of the keys is enough, as it is for Keylime.
@@ -166,33 +123,94 @@ impl Envelope {
         if self.signatures.is_empty() {
             return EnvelopeOutcome::Invalid(EnvelopeRefusal::NoSignature);
         }
+        if self.payload_type != RUNTIME_POLICY_TYPE {
+            return EnvelopeOutcome::Invalid(EnvelopeRefusal::PayloadForeign);
+        }
         let digest = self.signed_digest();
-        for signature in &self.signatures {
-            for key in keys {
-                let is_valid = |reading: &Vec<u8>| key.0.verify(Scheme::Ecdsa, &digest, reading).is_ok();
-                if signature.readings.iter().any(is_valid) {
-                    return EnvelopeOutcome::Valid {
-                        key,
-                        key_id: &signature.key_id,
-                    };
-                }
+        for EnvelopeSignature { key_id, signature } in &self.signatures {
+            let is_of = |key: &&EnvelopeKey| key.0.verify(Scheme::Ecdsa, &digest, signature).is_ok();
+            if let Some(key) = keys.iter().find(is_of) {
+                return EnvelopeOutcome::Valid {
+                    key,
+                    key_id: key_id.as_deref(),
+                };
             }
         }
         EnvelopeOutcome::Invalid(EnvelopeRefusal::Mismatch)
     }
 
-    /// SHA-256, whatever the curve, over DSSE's pre-authentication encoding.
+    /// What is signed: DSSE's pre-authentication encoding. Signatures are over its SHA-256, whatever the curve.
+    #[must_use]
+    pub fn signed_bytes(&self) -> Vec<u8> {
+        let mut bytes = self.signed_head().into_bytes();
+        bytes.extend_from_slice(&self.payload);
+        bytes
+    }
+
+    fn signed_head(&self) -> String {
+        let (kind, payload) = (&self.payload_type, &self.payload);
+        format!("DSSEv1 {} {kind} {} ", kind.len(), payload.len())
+    }
+
     fn signed_digest(&self) -> Digest {
         let mut hasher = Hasher::new(Algorithm::Sha256);
-        let (kind, payload) = (&self.payload_type, &self.payload);
-        hasher.update(format!("DSSEv1 {} {kind} {} ", kind.len(), payload.len()).as_bytes());
-        hasher.update(payload);
+        hasher.update(self.signed_head().as_bytes());
+        hasher.update(&self.payload);
         hasher.finish()
+    }
+
+    /// The envelope as Keylime writes it.
+    #[must_use]
+    pub fn to_json(&self) -> Vec<u8> {
+        let signatures: Vec<_> = self
+            .signatures
+            .iter()
+            .map(|EnvelopeSignature { key_id, signature }| {
+                let signature = Base64::encode_string(signature);
+                match key_id {
+                    Some(key_id) => json!({"keyid": key_id, "sig": signature}),
+                    None => json!({"sig": signature}),
+                }
+            })
+            .collect();
+        let envelope = json!({
+            "payload": Base64::encode_string(&self.payload),
+            "payloadType": self.payload_type,
+            "signatures": signatures,
+        });
+        let mut text = Vec::new();
+        python_json::write(&envelope, &mut text);
+        text
     }
 }
 
-fn from_base64(text: &str) -> Option<Vec<u8>> {
-    Base64::decode_vec(text)
-        .or_else(|_| Base64Url::decode_vec(text))
+/// Bytes from text as Keylime's decoder takes it: hex first, then base64, then its URL-safe alphabet.
+pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
+    decode_hex(text.as_bytes())
         .ok()
+        .filter(|bytes| !bytes.is_empty())
+        .or_else(|| Base64::decode_vec(text).ok())
+        .or_else(|| Base64Url::decode_vec(text).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_decoded_as_keylime_does() {
+        // Expected values: keylime.dsse.dsse.b64dec of Keylime 7.14.3.
+        let rows: [(&str, Option<&[u8]>); 7] = [
+            ("aGVsbG8=", Some(b"hello")),
+            ("abcd", Some(b"\xab\xcd")),
+            ("abc=", Some(b"i\xb7")),
+            ("-_8=", Some(b"\xfb\xff")),
+            ("", Some(b"")),
+            ("aGVsbG8", None),
+            ("aGVs\nbG8=", None),
+        ];
+        for (text, expected) in rows {
+            assert_eq!(decode(text).as_deref(), expected, "{text:?}");
+        }
+    }
 }

@@ -34,20 +34,6 @@ pub enum SignatureError {
         #[source]
         error: KeyError,
     },
-    /// JSON that is no DSSE envelope.
-    #[error("signed policy: {problem}")]
-    EnvelopeMalformed {
-        /// The line, counted from 1, where the JSON breaks off.
-        line: Option<u64>,
-        /// What is wrong with it.
-        problem: &'static str,
-    },
-    /// An envelope around something else than a runtime policy.
-    #[error("signed, but no runtime policy: the payload's type is \"{}\"", found.escape_debug())]
-    PayloadForeign {
-        /// `payloadType`.
-        found: String,
-    },
     /// A key that no envelope can be signed with.
     #[error("envelopes are signed with ECDSA, and {found} is another kind of key")]
     EnvelopeKeyForeign {
@@ -63,8 +49,6 @@ impl Explain for SignatureError {
             Self::TooManyKeys { .. } => "KEYRING_TOO_MANY_KEYS",
             Self::KeyringMalformed { .. } => "KEYRING_MALFORMED",
             Self::KeyringKey { .. } => "KEYRING_KEY_UNREADABLE",
-            Self::EnvelopeMalformed { .. } => "ENVELOPE_MALFORMED",
-            Self::PayloadForeign { .. } => "ENVELOPE_PAYLOAD_FOREIGN",
             Self::EnvelopeKeyForeign { .. } => "ENVELOPE_KEY_FOREIGN",
         }
     }
@@ -72,10 +56,6 @@ impl Explain for SignatureError {
     fn place(&self) -> Place {
         match self {
             Self::Key(error) => error.place(),
-            Self::EnvelopeMalformed { line, .. } => Place {
-                line: *line,
-                ..Place::default()
-            },
             _ => Place::default(),
         }
     }
@@ -87,8 +67,6 @@ impl Explain for SignatureError {
             Self::KeyringMalformed { .. } => {
                 "a keyring is JSON with `pubkeys`, Base64 of SubjectPublicKeyInfo, and as many `keyids`"
             }
-            Self::EnvelopeMalformed { .. } => "give the file as keylime-policy sign runtime wrote it",
-            Self::PayloadForeign { .. } => "sign a runtime policy, with keylime-policy sign runtime",
             Self::EnvelopeKeyForeign { .. } => "give the EC key that the policy was signed with, as PEM",
         })
     }

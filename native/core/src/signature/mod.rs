@@ -38,8 +38,10 @@ mod samples;
 mod tests;
 
 pub use appended::{AppendedFault, AppendedSignature, MAX_APPENDED_BYTES, MAX_SIGNERS, Signer, SignerName};
+pub(crate) use envelope::decode;
 pub use envelope::{
-    Envelope, EnvelopeKey, EnvelopeOutcome, EnvelopeRefusal, MAX_ENVELOPE_SIGNATURES, RUNTIME_POLICY_TYPE,
+    Envelope, EnvelopeKey, EnvelopeOutcome, EnvelopeRefusal, EnvelopeSignature, MAX_ENVELOPE_SIGNATURES,
+    RUNTIME_POLICY_TYPE,
 };
 pub use error::SignatureError;
 pub use header::{HeaderFault, ImaSignature, SignatureKind};

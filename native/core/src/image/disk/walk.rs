@@ -172,6 +172,10 @@ impl<'a, 'b, 's> Walk<'a, 'b, 's> {
         if self.skips(&path) {
             return Ok(None);
         }
+        if self.scan.selection.skips_shard(&path) {
+            self.sink.skip(Skip::Shard);
+            return Ok(None);
+        }
         self.count_text(&path)?;
         let first_block = filesystem.first_block(&node);
         Ok(Some(Found {

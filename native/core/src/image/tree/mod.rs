@@ -288,6 +288,11 @@ impl Walk<'_, '_, '_> {
         if self.skips(&path) {
             return Ok(());
         }
+        // Here already, so that files of other parts are not even opened.
+        if self.scan.selection.skips_shard(&path) {
+            self.sink.skip(Skip::Shard);
+            return Ok(());
+        }
         if self.files >= self.scan.limits.max_files {
             return Err(ImageError::TooManyFiles {
                 path,

@@ -7,12 +7,12 @@ use super::signatures::EnvelopeParts;
 use super::top::Top;
 use super::value::Expect;
 use super::{ReadLimits, ReadOptions, scalar};
-use crate::policy::envelope::{Envelope, decode};
 use crate::policy::error::PolicyError;
 use crate::policy::loaded::{Policy, Section, Shape};
 use crate::policy::location::Location;
 use crate::policy::map::{Full, Quirks, Repeat};
 use crate::policy::problem::{Problem, ProblemCode};
+use crate::signature::{Envelope, decode};
 
 /// What a JSON file holds.
 pub(super) enum Parsed {

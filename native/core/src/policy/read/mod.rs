@@ -23,12 +23,12 @@ mod value;
 
 use ima_assay_digest::Algorithm;
 
-use super::envelope::{Envelope, KEYLIME_PAYLOAD_TYPE, SignatureStatus};
 use super::error::PolicyError;
-use super::loaded::Policy;
+use super::loaded::{Policy, SignatureStatus};
 use super::location::Location;
 use super::problem::{Problem, ProblemCode};
 use crate::allowlist::BYTE_ORDER_MARK;
+use crate::signature::{Envelope, RUNTIME_POLICY_TYPE};
 
 /// How much a policy may hold.
 #[derive(Debug, Clone, Copy)]
@@ -106,6 +106,28 @@ pub fn read(bytes: &[u8], origin: &[u8], options: &ReadOptions<'_>) -> Result<Po
     Ok(policy)
 }
 
+/// Takes the envelope of a signed policy apart; none if it is not signed. The policy in it is not looked at.
+///
+/// # Errors
+/// [`PolicyError`]: the file is neither an envelope nor a policy.
+pub fn read_envelope(bytes: &[u8], options: &ReadOptions<'_>) -> Result<Option<Envelope>, PolicyError> {
+    let text = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
+    if text.len() > options.limits.max_bytes {
+        return Err(PolicyError::TooLarge {
+            bytes: text.len(),
+            limit: options.limits.max_bytes,
+        });
+    }
+    match text.trim_ascii_start().first() {
+        None => Err(PolicyError::Empty),
+        Some(b'{' | b'[' | b'"') => Ok(match json::read(text, b"", options)? {
+            json::Parsed::Policy(_) => None,
+            json::Parsed::Envelope(envelope) => Some(envelope),
+        }),
+        Some(_) => Ok(None),
+    }
+}
+
 fn read_payload(
     envelope: &Envelope,
     origin: &[u8],
@@ -127,7 +149,7 @@ fn read_payload(
     policy.signature = options
         .check_signatures
         .map_or(SignatureStatus::Unchecked, |check| check(envelope));
-    if envelope.payload_type != KEYLIME_PAYLOAD_TYPE {
+    if envelope.payload_type != RUNTIME_POLICY_TYPE {
         policy.notes.push(Problem {
             code: ProblemCode::PayloadTypeForeign,
             location: Location::of_key("payloadType"),

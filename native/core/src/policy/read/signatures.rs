@@ -9,8 +9,8 @@ use super::lists::Text;
 use super::name::Key;
 use super::settings::skip;
 use super::value::{Expect, Handler};
-use crate::policy::envelope::{EnvelopeSignature, decode};
 use crate::policy::error::PolicyError;
+use crate::signature::{EnvelopeSignature, MAX_ENVELOPE_SIGNATURES, decode};
 
 /// What an envelope is made of.
 #[derive(Default)]
@@ -81,6 +81,13 @@ impl<'de> Handler<'de> for Signature<'_, 'de> {
                 problem: "the signature has no \"sig\" in base64",
             }));
         };
+        if reader.envelope.signatures.len() >= MAX_ENVELOPE_SIGNATURES {
+            let location = reader.location();
+            return Err(reader.stop(PolicyError::EnvelopeMalformed {
+                location,
+                problem: "the envelope has more than 64 signatures",
+            }));
+        }
         reader
             .envelope
             .signatures

@@ -35,7 +35,7 @@ impl<'de> Handler<'de> for Top<'_, 'de> {
                 }
                 b"release" => {
                     reader.enter("release")?;
-                    number(reader, members.next_value()?, 0, i64::MAX)?;
+                    reader.policy.release = number(reader, members.next_value()?, 0, i64::MAX)?;
                 }
                 b"digests" => section(reader, "digests", Section::Digests, &mut members)?,
                 b"hashes" => {

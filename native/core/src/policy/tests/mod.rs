@@ -11,18 +11,18 @@ mod shapes;
 use super::{Policy, PolicyError, ReadOptions, read};
 
 /// SHA-256 of `hello\n`.
-const HELLO: &str = "5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03";
+pub(in crate::policy) const HELLO: &str = "5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03";
 /// SHA-1 of `hello\n`.
-const HELLO_SHA1: &str = "f572d396fae9206628714fb2ce00f72e94f2258f";
+pub(in crate::policy) const HELLO_SHA1: &str = "f572d396fae9206628714fb2ce00f72e94f2258f";
 /// SHA-256 of `world\n`.
-const WORLD: &str = "e258d248fda94c63753607f7c4494ee0fcbe92f1a76bfdac795c9d84101eb317";
+pub(in crate::policy) const WORLD: &str = "e258d248fda94c63753607f7c4494ee0fcbe92f1a76bfdac795c9d84101eb317";
 
-fn load(text: impl AsRef<[u8]>) -> Result<Policy, PolicyError> {
+pub(in crate::policy) fn load(text: impl AsRef<[u8]>) -> Result<Policy, PolicyError> {
     read(text.as_ref(), b"file", &ReadOptions::default())
 }
 
 /// A policy that Keylime takes, with this value of one of its keys.
-fn policy_with(key: &str, value: &str) -> String {
+pub(in crate::policy) fn policy_with(key: &str, value: &str) -> String {
     let of = |name: &str, default: &str| {
         if name == key {
             value.to_owned()
@@ -63,17 +63,17 @@ fn policy_with(key: &str, value: &str) -> String {
 }
 
 /// Numbers that are the same in every run.
-struct Random(u64);
+pub(in crate::policy) struct Random(pub(in crate::policy) u64);
 
 impl Random {
-    fn below(&mut self, limit: usize) -> usize {
+    pub(in crate::policy) fn below(&mut self, limit: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
         usize::try_from(self.0 >> 33).unwrap() % limit
     }
 
-    fn pick<'a, T>(&mut self, of: &'a [T]) -> &'a T {
+    pub(in crate::policy) fn pick<'a, T>(&mut self, of: &'a [T]) -> &'a T {
         &of[self.below(of.len())]
     }
 }

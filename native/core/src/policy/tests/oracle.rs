@@ -12,9 +12,9 @@ use serde_json::{Value, json};
 
 use super::{HELLO, HELLO_SHA1, WORLD, load, policy_with};
 use crate::policy::{
-    Envelope, EnvelopeSignature, KEYLIME_PAYLOAD_TYPE, KeylimeAnswer, KeylimeStanding, Policy, ReadOptions,
-    Section, Shape, SignatureStatus, read,
+    KeylimeAnswer, KeylimeStanding, Policy, ReadOptions, Section, Shape, SignatureStatus, read,
 };
+use crate::signature::{Envelope, EnvelopeSignature, RUNTIME_POLICY_TYPE};
 
 /// Reads a JSON array of cases, answers with an array: for each case whether the policy is taken, and what each of
 /// its questions is answered. A flat or JSON allowlist goes through the converter first.
@@ -113,7 +113,7 @@ print(json.dumps([envelope, signature["keyid"], dsse.b64dec(signature["sig"]).he
     let answer: [String; 3] = serde_json::from_slice(&output.stdout).unwrap();
     let [envelope, key_id, signature] = answer;
     let check = |envelope: &Envelope| {
-        assert_eq!(envelope.payload_type, KEYLIME_PAYLOAD_TYPE);
+        assert_eq!(envelope.payload_type, RUNTIME_POLICY_TYPE);
         assert_eq!(envelope.payload, text.as_bytes());
         let expected = EnvelopeSignature {
             key_id: Some(key_id.clone()),

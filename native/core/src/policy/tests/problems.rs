@@ -221,8 +221,8 @@ fn problems_are_counted_beyond_those_that_are_listed() {
 
 #[test]
 fn a_foreign_payload_type_is_a_problem() {
-    use base64::Engine as _;
-    let payload = base64::engine::general_purpose::STANDARD.encode(policy_with("", ""));
+    use base64ct::{Base64, Encoding as _};
+    let payload = Base64::encode_string(policy_with("", "").as_bytes());
     let text = format!(
         "{{\"payload\": \"{payload}\", \"payloadType\": \"x\", \"signatures\": [{{\"sig\": \"AA==\"}}]}}"
     );

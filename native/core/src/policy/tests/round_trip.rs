@@ -7,7 +7,7 @@ use ima_assay_digest::{Algorithm, Digest, hash};
 
 use super::{Random, load};
 use crate::allowlist::{Allowlist, Builder, Flat, Format, Writer};
-use crate::policy::{DigestMap, Policy, PolicySettings, RuntimePolicy, Section};
+use crate::policy::{Dialect, DigestMap, Policy, PolicySettings, RuntimePolicy, Section};
 
 type Listed = BTreeMap<Vec<u8>, BTreeSet<Vec<u8>>>;
 
@@ -90,9 +90,11 @@ fn a_policy_reads_as_it_was_written() {
             keyrings: sets(&mut random),
             ima_buf: sets(&mut random),
             ignored_keyrings: (0..random.below(3)).map(|_| text(&mut random, &PIECES)).collect(),
+            log_hash_algorithm: Some("sha256".to_owned()).filter(|_| random.below(2) == 0),
             verification_keys: "{\"keyids\": [1], \"pubkeys\": [\"QQ==\"]}".to_owned(),
         };
         let format = RuntimePolicy {
+            dialect: Dialect::default(),
             settings: settings.clone(),
         };
         let policy = load(write(&list, Box::new(format))).unwrap();
@@ -103,6 +105,8 @@ fn a_policy_reads_as_it_was_written() {
             policy.ignored_keyrings().collect::<Vec<_>>(),
             settings.ignored_keyrings
         );
+        let log_algorithm = settings.log_hash_algorithm.as_deref().unwrap_or("sha1");
+        assert_eq!(policy.log_hash_algorithm(), Some(log_algorithm));
         assert_eq!(policy.verification_keys(), settings.verification_keys);
         for (section, sets) in [
             (Section::Keyrings, &settings.keyrings),
@@ -130,7 +134,7 @@ fn a_flat_list_reads_as_it_was_written_and_so_does_the_list_in_memory() {
         }
         assert_eq!(union, expected);
         if !list.is_empty() {
-            let policy = load(write(&list, Box::new(Flat))).unwrap();
+            let policy = load(write(&list, Box::new(Flat::default()))).unwrap();
             assert_eq!(listed(policy.section(Section::Digests)), expected);
         }
     }

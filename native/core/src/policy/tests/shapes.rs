@@ -5,9 +5,9 @@ use ima_assay_digest::Algorithm;
 use super::{HELLO, HELLO_SHA1, WORLD, load, policy_with};
 use crate::error::Explain as _;
 use crate::policy::{
-    Envelope, ListedDigest, Policy, PolicyError, ReadLimits, ReadOptions, Section, Shape, SignatureStatus,
-    read,
+    ListedDigest, Policy, PolicyError, ReadLimits, ReadOptions, Section, Shape, SignatureStatus, read,
 };
+use crate::signature::Envelope;
 
 fn only<'a>(policy: &'a Policy, section: Section, name: &[u8]) -> ListedDigest<'a> {
     let mut digests = policy.section(section).get(name).unwrap().digests();
@@ -408,8 +408,8 @@ fn limits_hold() {
 }
 
 fn envelope(payload: &str, payload_type: &str) -> String {
-    use base64::Engine as _;
-    let payload = base64::engine::general_purpose::STANDARD.encode(payload);
+    use base64ct::{Base64, Encoding as _};
+    let payload = Base64::encode_string(payload.as_bytes());
     format!(
         "{{\"payload\": \"{payload}\", \"payloadType\": \"{payload_type}\", \
          \"signatures\": [{{\"keyid\": \"k\", \"sig\": \"AQI=\"}}, {{\"sig\": \"030405\", \"x\": 1}}]}}"

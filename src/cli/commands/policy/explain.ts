@@ -1,0 +1,135 @@
+import { stat } from 'node:fs/promises';
+import { extractAllowlist } from '../../../image/extract.ts';
+import { findPackages, type PackageOwner } from '../../../image/packages.ts';
+import { type Explanation, explainRuntimePolicy } from '../../../runtime-policy/explain.ts';
+import { flag, many, one } from '../../arguments.ts';
+import type { Command } from '../../command.ts';
+import { exitCodes } from '../../exit.ts';
+import { declareImageOptions, readImageOptions } from '../../image-options.ts';
+import { writeData } from '../../output.ts';
+import { openProgress } from '../../progress.ts';
+import { findSources } from '../../sources.ts';
+import { escapeControls, formatCount } from '../../terminal.ts';
+
+const valued = { type: 'string', requiresArg: true } as const;
+
+/** `policy explain`: why a path or a digest passes, or does not. */
+export const command: Command = {
+  usage: 'explain <question>',
+  summary: 'Tell who lists a path or a digest, what excludes it, and what is nearly it',
+  options: (yargs) =>
+    declareImageOptions(
+      yargs
+        .positional('question', {
+          type: 'string',
+          describe: 'PATH, or DIGEST in hex, perhaps with ALGORITHM: before',
+        })
+        .option('policy', {
+          ...valued,
+          alias: 'p',
+          demandOption: true,
+          describe: 'Policy or allowlist of any shape (repeatable)',
+        })
+        .option('exclude-list', {
+          ...valued,
+          alias: ['e', 'excludelist'],
+          describe: 'Exclude patterns, one a line (repeatable)',
+        })
+        .option('image', { ...valued, describe: 'Image that the path may be from; a glob (repeatable)' })
+        .option('algorithm', {
+          ...valued,
+          alias: 'a',
+          describe: 'Hash algorithm for images (repeatable; default: sha256)',
+        })
+        .option('json', { type: 'boolean', describe: 'Write JSON' })
+        .option('output', {
+          ...valued,
+          alias: 'o',
+          describe: 'Write to FILE, and its checksum to FILE.sha256',
+        }),
+    ).example('$0 policy explain /usr/bin/x -p policy.json --image rootfs/', 'a path, and its package'),
+  run: async (parsed, { signal }) => {
+    const question = one(parsed, 'question') ?? '';
+    const algorithms = many(parsed, 'algorithm');
+    const sources = await findSources(many(parsed, 'image'));
+    const progress = openProgress('hashing', { quiet: flag(parsed, 'quiet') });
+    const images =
+      sources.length === 0
+        ? []
+        : [
+            (
+              await extractAllowlist(sources, {
+                ...readImageOptions(parsed),
+                algorithms: algorithms.length === 0 ? undefined : algorithms,
+                signal,
+                onProgress: progress.onProgress,
+              }).finally(progress.close)
+            ).allowlist,
+          ];
+    const explanation = await explainRuntimePolicy(
+      question,
+      { policies: many(parsed, 'policy'), excludeLists: many(parsed, 'exclude-list'), images },
+      { signal },
+    );
+    const packages = await packagesOf(explanation, sources);
+    const text = flag(parsed, 'json')
+      ? `${JSON.stringify({ schemaVersion: 1, ...explanation, packages }, null, 2)}\n`
+      : draw(explanation, packages);
+    await writeData([Buffer.from(text)], { output: one(parsed, 'output'), signal });
+    return explanation.answer === 'listed' ? exitCodes.done : exitCodes.findings;
+  },
+};
+
+/** A package, and what of it was asked for. */
+interface OwnedPath extends PackageOwner {
+  readonly image: string;
+  readonly path: string;
+}
+
+/** Only a directory has a package database that can be looked into. */
+async function packagesOf(
+  explanation: Explanation,
+  images: readonly string[],
+): Promise<readonly OwnedPath[]> {
+  const { question, inImages, listed } = explanation;
+  const paths =
+    question.kind === 'path'
+      ? [question.path]
+      : [...new Set([...inImages.map(({ path }) => path), ...listed.map(({ name }) => name)])];
+  const found: OwnedPath[] = [];
+  for (const image of images) {
+    if (!(await stat(image)).isDirectory()) continue;
+    for (const path of paths) {
+      for (const owner of await findPackages(image, path)) found.push({ ...owner, image, path });
+    }
+  }
+  return found;
+}
+
+function draw(explanation: Explanation, packages: readonly OwnedPath[]): string {
+  const { question, answer, listed, listedCount, excludedBy, inImages, near } = explanation;
+  const subject = question.kind === 'path' ? question.path : question.digest;
+  const lines = [`${escapeControls(subject)}: ${answer.replace('-', ' ')}`];
+  for (const { section, name, digest, policy, line } of listed) {
+    const where = line === null ? policy : `${policy}, line ${line}`;
+    const what = question.kind === 'path' ? digest : name;
+    lines.push(`listed    ${section === 'digests' ? '' : `${section} `}${what}  in ${where}`);
+  }
+  if (listedCount > listed.length) lines.push(`and ${formatCount(listedCount - listed.length)} times more`);
+  for (const { source, index, line, pattern } of excludedBy) {
+    const where = line === null ? `excludes[${index}] of ${source}` : `line ${line} of ${source}`;
+    lines.push(`excluded  ${pattern}  by ${where}`);
+  }
+  for (const { image, path, digest, isListed } of inImages) {
+    lines.push(`image     ${digest}  ${path} in ${image}${isListed ? '' : ', not listed'}`);
+  }
+  for (const { manager, name, version, image, path } of packages) {
+    lines.push(
+      `package   ${name}${version === undefined ? '' : ` ${version}`} (${manager})  ${path} in ${image}`,
+    );
+  }
+  for (const { kind, path, digest, policy } of near) {
+    lines.push(`near      ${kind}: ${path}${digest === null ? '' : ` ${digest}`} in ${policy}`);
+  }
+  return `${lines.map((line) => escapeControls(line)).join('\n')}\n`;
+}
