@@ -58,6 +58,7 @@ export const imageErrorCodes = [
   'QCOW2_UNSUPPORTED',
   'ROOT_AMBIGUOUS',
   'ROOT_MISSING',
+  'VFAT_CORRUPT',
   // Of a unified kernel image.
   'UKI_INITRD_MISSING',
   'UKI_MALFORMED',

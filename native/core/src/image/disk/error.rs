@@ -36,6 +36,12 @@ pub enum DiskError {
     /// A filesystem.
     #[error(transparent)]
     Ext4(#[from] Ext4Error),
+    /// A FAT filesystem.
+    #[error("vfat: {problem}")]
+    Vfat {
+        /// What is wrong.
+        problem: &'static str,
+    },
     /// A filesystem that is wanted and not understood.
     #[error("{volume} is {kind}, which cannot be read")]
     FilesystemUnsupported {
@@ -92,6 +98,7 @@ impl Explain for DiskError {
             Self::Qcow2(error) => error.code(),
             Self::Table { .. } => "PARTITION_TABLE_MALFORMED",
             Self::Ext4(error) => error.code(),
+            Self::Vfat { .. } => "VFAT_CORRUPT",
             Self::FilesystemUnsupported { .. } => "FILESYSTEM_UNSUPPORTED",
             Self::PartitionMissing { .. } => "PARTITION_MISSING",
             Self::RootMissing { .. } => "ROOT_MISSING",
@@ -122,6 +129,9 @@ impl Explain for DiskError {
             Self::Qcow2(error) => error.hint(),
             Self::Table { .. } => Some("look at it with `sgdisk --verify`, and copy the image again"),
             Self::Ext4(error) => error.hint(),
+            Self::Vfat { .. } => {
+                Some("check a copy of the image with `fsck.vfat -n`, or leave it out with --skip")
+            }
             Self::FilesystemUnsupported { .. } => Some(
                 "leave it out with --skip and the path it is mounted on, or mount it and give its directory",
             ),

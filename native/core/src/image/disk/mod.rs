@@ -9,6 +9,7 @@
 
 mod error;
 mod ext4;
+mod filesystem;
 mod number;
 mod qcow2;
 mod read_at;
@@ -16,6 +17,7 @@ mod root;
 mod table;
 #[cfg(test)]
 mod tests;
+mod vfat;
 mod volume;
 mod walk;
 

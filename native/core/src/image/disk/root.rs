@@ -1,7 +1,7 @@
 //! Which volume is the root, and where its `fstab` mounts the others.
 
 use super::DiskError;
-use super::ext4::{Ext4, Kind, Node};
+use super::filesystem::{Filesystem, Kind, Node};
 use super::table::guid_text;
 use super::volume::Volume;
 
@@ -36,10 +36,7 @@ pub(super) fn find_root(volumes: &[Volume], wanted: Option<u32>) -> Result<&Volu
             known: describe(volumes.iter()),
         });
     }
-    let readable: Vec<&Volume> = volumes
-        .iter()
-        .filter(|volume| volume.filesystem.is_some())
-        .collect();
+    let readable: Vec<&Volume> = volumes.iter().filter(|volume| volume.can_be_root()).collect();
     let systems: Vec<&Volume> = readable
         .iter()
         .copied()
@@ -91,7 +88,7 @@ fn is_system(volume: &Volume) -> bool {
 }
 
 /// What is at a path, links followed; none if nothing is.
-fn look_up(filesystem: &Ext4, path: &[u8]) -> Result<Option<Node>, DiskError> {
+fn look_up(filesystem: &Filesystem, path: &[u8]) -> Result<Option<Node>, DiskError> {
     let mut directories = vec![filesystem.root()?];
     let mut pending: Vec<Vec<u8>> = steps(path);
     let mut links: usize = 0;
@@ -106,10 +103,14 @@ fn look_up(filesystem: &Ext4, path: &[u8]) -> Result<Option<Node>, DiskError> {
             return Ok(None);
         };
         let entries = filesystem.list(directory)?;
-        let Some((_, number)) = entries.into_iter().find(|(name, _)| *name == step) else {
+        let found = entries.into_iter().find(|(name, _)| *name == step);
+        let Some(node) = found
+            .map(|(_, entry)| filesystem.node(entry))
+            .transpose()?
+            .flatten()
+        else {
             return Ok(None);
         };
-        let node = filesystem.node(number)?;
         if node.kind() != Kind::Symlink {
             directories.push(node);
             continue;

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::ext4::{self, Ext4};
+use super::ext4;
+use super::filesystem::Filesystem;
 use super::number::{le16, le32};
 use super::read_at::{Part, ReadAt, read_vec};
 use super::table::{Guid, Partition, Table, guid_text};
@@ -13,7 +14,7 @@ use crate::image::{Fact, Layer};
 const HEAD_BYTES: u64 = 68 << 10;
 
 /// A filesystem that can be read, or why it cannot.
-pub(super) type Opened = Result<Ext4, DiskError>;
+pub(super) type Opened = Result<Filesystem, DiskError>;
 
 /// A partition, or the whole disk where there are none.
 pub(super) struct Volume {
@@ -56,13 +57,14 @@ impl Volume {
             filesystem: None,
             size_bytes,
         };
-        if kind == EXT4 {
-            let opened = Ext4::open(volume);
-            if let Ok(filesystem) = &opened {
-                filesystem.label().clone_into(&mut found.label);
-                found.uuid = uuid_text(filesystem.uuid());
-            }
-            found.filesystem = Some(opened);
+        found.filesystem = match kind {
+            EXT4 => Some(Filesystem::open_ext4(volume)),
+            VFAT => Some(Filesystem::open_vfat(volume)),
+            _ => None,
+        };
+        if let Some(Ok(Filesystem::Ext4(ext4))) = &found.filesystem {
+            ext4.label().clone_into(&mut found.label);
+            found.uuid = uuid_text(ext4.uuid());
         }
         Ok(found)
     }
@@ -70,6 +72,11 @@ impl Volume {
     /// Its number; none for a whole disk.
     pub(super) fn number(&self) -> Option<u32> {
         self.partition.as_ref().map(|partition| partition.number)
+    }
+
+    /// Whether its kind of filesystem can hold a system: vfat has neither owners nor links.
+    pub(super) fn can_be_root(&self) -> bool {
+        self.filesystem.is_some() && self.kind != VFAT
     }
 
     /// How a person calls it.
@@ -122,8 +129,8 @@ impl Volume {
     }
 }
 
-pub(super) const EXT4: &str = "ext4";
-pub(super) const VFAT: &str = "vfat";
+const EXT4: &str = "ext4";
+const VFAT: &str = "vfat";
 
 /// Text at a place that tells a kind.
 const MAGICS: [(&str, usize, &[u8]); 11] = [

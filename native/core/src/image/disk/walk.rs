@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::DiskError;
-use super::ext4::{Bytes, Ext4, Kind, Node};
+use super::filesystem::{Bytes, Facts, Filesystem, Kind, Node};
 use super::root::Mount;
 use crate::image::{ContentId, File, ImageError, Note, Scan, Sink, Skip};
 
@@ -27,7 +27,7 @@ pub(super) struct Walk<'a, 'b, 's> {
 /// A directory that is still to be read.
 struct Pending {
     path: Vec<u8>,
-    number: u32,
+    node: Node,
     depth: usize,
 }
 
@@ -36,7 +36,7 @@ struct Pending {
 struct Found {
     path: Vec<u8>,
     node: Node,
-    first_block: u64,
+    facts: Facts,
 }
 
 impl<'a, 'b, 's> Walk<'a, 'b, 's> {
@@ -97,50 +97,48 @@ impl<'a, 'b, 's> Walk<'a, 'b, 's> {
         skipped.is_some()
     }
 
-    fn filesystem(&mut self, filesystem: &'s Ext4, mounted_at: &[u8]) -> Result<(), ImageError> {
+    fn filesystem(&mut self, filesystem: &'s Filesystem, mounted_at: &[u8]) -> Result<(), ImageError> {
         let root = filesystem.root().map_err(|error| at(mounted_at, error))?;
         let mut pending = vec![Pending {
             path: mounted_at.to_vec(),
-            number: root.number(),
+            node: root.clone(),
             depth: 0,
         }];
-        let mut seen = HashSet::from([root.number()]);
+        let mut seen = HashSet::from([root.identity()]);
         let mut found = Vec::new();
         while let Some(directory) = pending.pop() {
             if self.scan.control.is_cancelled() {
                 return Err(ImageError::Cancelled);
             }
-            let listed = filesystem
-                .node(directory.number)
-                .and_then(|node| filesystem.list(&node));
-            let entries = match listed {
+            let entries = match filesystem.list(&directory.node) {
                 Ok(entries) => entries,
                 Err(error) => {
                     self.sink.omit(at(&directory.path, error))?;
                     continue;
                 }
             };
-            for (name, number) in entries {
+            for (name, entry) in entries {
                 let path = [&directory.path[..], b"/", &name].concat();
-                match filesystem.node(number) {
+                match filesystem.node(entry) {
                     Err(error) => self.sink.omit(at(&path, error))?,
-                    Ok(node) if node.kind() == Kind::Directory => {
-                        if !seen.insert(number) {
+                    Ok(None) => {}
+                    Ok(Some(node)) if node.kind() == Kind::Directory => {
+                        if !seen.insert(node.identity()) {
                             self.sink.skip(Skip::Loop);
                             continue;
                         }
-                        pending.extend(self.enter(path, number, directory.depth)?);
+                        pending.extend(self.enter(path, node, directory.depth)?);
                     }
-                    Ok(node) => found.extend(self.take(filesystem, path, node)?),
+                    Ok(Some(node)) => found.extend(self.take(filesystem, path, node)?),
                 }
             }
         }
-        found.sort_by_key(|file: &Found| file.first_block);
+        found.sort_by_key(|file: &Found| file.facts.first_block);
         self.submit(filesystem, found)
     }
 
     /// A directory to be read, unless it is skipped or hidden by a mount.
-    fn enter(&mut self, path: Vec<u8>, number: u32, depth: usize) -> Result<Option<Pending>, ImageError> {
+    fn enter(&mut self, path: Vec<u8>, node: Node, depth: usize) -> Result<Option<Pending>, ImageError> {
         if self.skips(&path) || self.mounts.iter().any(|mount| mount.path == path) {
             return Ok(None);
         }
@@ -150,10 +148,15 @@ impl<'a, 'b, 's> Walk<'a, 'b, 's> {
             return Ok(None);
         }
         self.count_text(&path)?;
-        Ok(Some(Pending { path, number, depth }))
+        Ok(Some(Pending { path, node, depth }))
     }
 
-    fn take(&mut self, filesystem: &Ext4, path: Vec<u8>, node: Node) -> Result<Option<Found>, ImageError> {
+    fn take(
+        &mut self,
+        filesystem: &Filesystem,
+        path: Vec<u8>,
+        node: Node,
+    ) -> Result<Option<Found>, ImageError> {
         match node.kind() {
             Kind::Regular => {}
             Kind::Symlink => {
@@ -165,7 +168,8 @@ impl<'a, 'b, 's> Walk<'a, 'b, 's> {
                 return Ok(None);
             }
         }
-        if self.scan.selection.skips_owner(node.uid()) {
+        let facts = filesystem.facts(&node);
+        if self.scan.selection.skips_owner(facts.uid) {
             self.sink.skip(Skip::Owner);
             return Ok(None);
         }
@@ -177,12 +181,7 @@ impl<'a, 'b, 's> Walk<'a, 'b, 's> {
             return Ok(None);
         }
         self.count_text(&path)?;
-        let first_block = filesystem.first_block(&node);
-        Ok(Some(Found {
-            path,
-            node,
-            first_block,
-        }))
+        Ok(Some(Found { path, node, facts }))
     }
 
     fn skips(&mut self, path: &[u8]) -> bool {
@@ -205,24 +204,24 @@ impl<'a, 'b, 's> Walk<'a, 'b, 's> {
     }
 
     /// Hands the files of a filesystem over, those with several names once.
-    fn submit(&mut self, filesystem: &'s Ext4, found: Vec<Found>) -> Result<(), ImageError> {
+    fn submit(&mut self, filesystem: &'s Filesystem, found: Vec<Found>) -> Result<(), ImageError> {
         let mut linked: HashMap<u32, ContentId> = HashMap::new();
-        for Found { path, node, .. } in found {
+        for Found { path, node, facts } in found {
             let limit = self.scan.limits.max_files;
             if self.files >= limit {
                 return Err(ImageError::TooManyFiles { path, limit });
             }
             self.files = self.files.saturating_add(1);
-            let content = match linked.get(&node.number()) {
-                Some(content) => *content,
-                None => {
-                    self.count_bytes(&path, &node)?;
-                    let content = self.sink.content(Box::new(DiskFile {
-                        path: path.clone(),
-                        bytes: filesystem.bytes(&node),
-                    }))?;
-                    if node.links() > 1 {
-                        linked.insert(node.number(), content);
+            let known = facts.linked.and_then(|number| linked.get(&number).copied());
+            let content = match (known, filesystem.bytes(&node)) {
+                (Some(content), _) => content,
+                (None, None) => continue,
+                (None, Some(bytes)) => {
+                    self.count_bytes(&path, facts.size_bytes)?;
+                    let path = path.clone();
+                    let content = self.sink.content(Box::new(DiskFile { path, bytes }))?;
+                    if let Some(number) = facts.linked {
+                        linked.insert(number, content);
                     }
                     content
                 }
@@ -230,18 +229,18 @@ impl<'a, 'b, 's> Walk<'a, 'b, 's> {
             self.sink.file(File {
                 path,
                 content,
-                mode: node.mode(),
-                uid: node.uid(),
-                gid: node.gid(),
-                size_bytes: node.size_bytes(),
+                mode: facts.mode,
+                uid: facts.uid,
+                gid: facts.gid,
+                size_bytes: facts.size_bytes,
             });
         }
         Ok(())
     }
 
     /// A hostile image can claim files of any size, all of them holes.
-    fn count_bytes(&mut self, path: &[u8], node: &Node) -> Result<(), ImageError> {
-        self.bytes = self.bytes.saturating_add(node.size_bytes());
+    fn count_bytes(&mut self, path: &[u8], size_bytes: u64) -> Result<(), ImageError> {
+        self.bytes = self.bytes.saturating_add(size_bytes);
         if self.bytes > self.max_bytes {
             let limit = self.max_bytes;
             return Err(at(path, DiskError::TooLarge { limit }));

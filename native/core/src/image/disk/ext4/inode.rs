@@ -10,6 +10,7 @@
 use super::checksum::crc32c;
 use super::{Ext4, Ext4Error};
 use crate::image::disk::DiskError;
+use crate::image::disk::filesystem::Kind;
 use crate::image::disk::number::{divide, index, join, le16, le32};
 use crate::image::disk::read_at::read_vec;
 
@@ -28,15 +29,6 @@ const INLINE_DATA: u32 = 0x1000_0000;
 const ATTRIBUTES_MAGIC: u32 = 0xea02_0000;
 /// `system.`, the prefix of the attribute that holds the rest of a short file.
 const SYSTEM: u8 = 7;
-
-/// What kind of file an inode is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::image::disk) enum Kind {
-    Regular,
-    Directory,
-    Symlink,
-    Special,
-}
 
 /// What a reader needs of an inode.
 #[derive(Debug, Clone)]

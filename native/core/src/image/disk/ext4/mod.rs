@@ -20,15 +20,18 @@ use std::sync::Arc;
 pub(super) use content::Bytes;
 pub use error::Ext4Error;
 use inode::Inode;
-pub(super) use inode::Kind;
 use superblock::Superblock;
 pub(super) use superblock::looks_like;
 
 use super::DiskError;
-use super::number::index;
+use super::filesystem::Kind;
+use super::number::{self, index};
 use super::read_at::ReadAt;
 
 const ROOT: u32 = 2;
+
+/// Longest target of a symbolic link (Linux, `PATH_MAX`).
+const MAX_TARGET_BYTES: u64 = 4096;
 
 /// A filesystem.
 pub(super) struct Ext4 {
@@ -67,6 +70,12 @@ impl Node {
 
     pub(super) fn size_bytes(&self) -> u64 {
         self.0.size_bytes
+    }
+
+    /// The block that a file starts in: a number to sort by, 0 where there is none.
+    pub(super) fn first_block(&self) -> u64 {
+        let at: usize = if self.0.has_extents() { 20 } else { 0 };
+        number::le32(&self.0.block, at).into()
     }
 }
 
@@ -107,26 +116,9 @@ impl Ext4 {
             .collect())
     }
 
-    /// The block that a file starts in: a number to sort by, 0 where there is none.
-    pub(super) fn first_block(&self, file: &Node) -> u64 {
-        let block = &file.0.block;
-        let at: usize = if file.0.has_extents() { 20 } else { 0 };
-        super::number::le32(block, at).into()
-    }
-
     /// The bytes of a file.
     pub(super) fn bytes(&self, file: &Node) -> Bytes<'_> {
         Bytes::new(self, file.0.clone())
-    }
-
-    /// The whole of a small file; none if it is larger.
-    pub(super) fn small_file(&self, file: &Node, max_bytes: u64) -> Result<Option<Vec<u8>>, DiskError> {
-        if file.size_bytes() > max_bytes {
-            return Ok(None);
-        }
-        let mut bytes = vec![0; index(file.size_bytes())];
-        self.bytes(file).read(&mut bytes)?;
-        Ok(Some(bytes))
     }
 
     /// The target of a symbolic link.
@@ -135,6 +127,8 @@ impl Ext4 {
         if link.0.inline_rest.is_none() && link.size_bytes() < 60 {
             return Ok(link.0.block.get(..index(link.size_bytes())).map(<[u8]>::to_vec));
         }
-        self.small_file(link, 4096)
+        let mut target = vec![0; index(link.size_bytes().min(MAX_TARGET_BYTES))];
+        self.bytes(link).read(&mut target)?;
+        Ok(Some(target).filter(|target| number::len64(target) == link.size_bytes()))
     }
 }

@@ -40,7 +40,7 @@ fn every_kind_of_filesystem_has_the_files_it_was_made_of() {
             found.retain(|line| !line.ends_with("/sparse"));
             expected.retain(|line| !line.ends_with("/sparse"));
         }
-        assert_eq!(found, expected, "{name}");
+        assert_same(&found, &expected, name);
     }
 }
 

@@ -5,6 +5,7 @@ mod damage;
 mod ext4;
 mod layouts;
 mod qcow2;
+mod vfat;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -126,6 +127,16 @@ fn lines(extraction: &Extraction) -> Lines {
 /// What is listed of an image, which has to be read without a fault.
 fn listed(image: &Path) -> Lines {
     lines(&extracted(image, &options()).unwrap())
+}
+
+/// Fails with the lines that only one of them has.
+fn assert_same(found: &Lines, expected: &Lines, what: &str) {
+    let only = |left: &Lines, right: &Lines| left.difference(right).cloned().collect::<Vec<_>>();
+    let (more, fewer) = (only(found, expected), only(expected, found));
+    assert!(
+        more.is_empty() && fewer.is_empty(),
+        "{what}: found {more:#?}, not found {fewer:#?}"
+    );
 }
 
 /// The code of the error that an image gives.

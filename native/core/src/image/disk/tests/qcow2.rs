@@ -26,7 +26,7 @@ fn every_kind_of_container_has_the_same_files() {
             directory,
             &format!("qemu-img convert -f raw -O qcow2 {options} raw image"),
         );
-        assert_eq!(listed(&directory.join("image")), expected, "{options}");
+        assert_same(&listed(&directory.join("image")), &expected, options);
     }
 }
 

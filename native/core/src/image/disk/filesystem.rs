@@ -1,0 +1,178 @@
+//! What all filesystems have in common.
+
+use std::sync::Arc;
+
+use super::DiskError;
+use super::ext4::{self, Ext4};
+use super::read_at::ReadAt;
+use super::vfat::{self, Vfat};
+
+/// A filesystem that can be read.
+pub(super) enum Filesystem {
+    Ext4(Ext4),
+    Vfat(Vfat),
+}
+
+/// What kind of file something is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Regular,
+    Directory,
+    Symlink,
+    /// A device, FIFO or socket.
+    Special,
+}
+
+/// A file, directory or something else.
+#[derive(Debug, Clone)]
+pub(super) enum Node {
+    Ext4(ext4::Node),
+    Vfat(vfat::Node),
+}
+
+/// A name's meaning, which in some filesystems still has to be read.
+#[derive(Debug, Clone)]
+pub(super) enum Entry {
+    Inode(u32),
+    Whole(vfat::Node),
+}
+
+/// What is said of a file beside its bytes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Facts {
+    pub(super) mode: u32,
+    pub(super) uid: u32,
+    pub(super) gid: u32,
+    pub(super) size_bytes: u64,
+    /// Its number, if it may have several names.
+    pub(super) linked: Option<u32>,
+    /// A number to sort by: files in this order are read without going back.
+    pub(super) first_block: u64,
+}
+
+/// A file of vfat as Linux mounts it.
+const VFAT_MODE: u32 = 0o100_755;
+
+impl Filesystem {
+    pub(super) fn open_ext4(volume: Arc<dyn ReadAt>) -> Result<Self, DiskError> {
+        Ext4::open(volume).map(Self::Ext4)
+    }
+
+    pub(super) fn open_vfat(volume: Arc<dyn ReadAt>) -> Result<Self, DiskError> {
+        Vfat::open(volume).map(Self::Vfat)
+    }
+
+    pub(super) fn root(&self) -> Result<Node, DiskError> {
+        match self {
+            Self::Ext4(ext4) => ext4.root().map(Node::Ext4),
+            Self::Vfat(vfat) => Ok(Node::Vfat(vfat.root())),
+        }
+    }
+
+    /// Names of what is in a directory; nothing if it is none.
+    pub(super) fn list(&self, directory: &Node) -> Result<Vec<(Vec<u8>, Entry)>, DiskError> {
+        match (self, directory) {
+            (Self::Ext4(ext4), Node::Ext4(node)) => {
+                let names = ext4.list(node)?.into_iter();
+                Ok(names.map(|(name, number)| (name, Entry::Inode(number))).collect())
+            }
+            (Self::Vfat(vfat), Node::Vfat(node)) => {
+                let names = vfat.list(node)?.into_iter();
+                Ok(names.map(|(name, node)| (name, Entry::Whole(node))).collect())
+            }
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    /// What a name stands for.
+    pub(super) fn node(&self, entry: Entry) -> Result<Option<Node>, DiskError> {
+        match (self, entry) {
+            (Self::Ext4(ext4), Entry::Inode(number)) => ext4.node(number).map(Node::Ext4).map(Some),
+            (Self::Vfat(_), Entry::Whole(node)) => Ok(Some(Node::Vfat(node))),
+            _ => Ok(None),
+        }
+    }
+
+    pub(super) fn facts(&self, file: &Node) -> Facts {
+        match file {
+            Node::Ext4(node) => Facts {
+                mode: node.mode(),
+                uid: node.uid(),
+                gid: node.gid(),
+                size_bytes: node.size_bytes(),
+                linked: Some(node.number()).filter(|_| node.links() > 1),
+                first_block: node.first_block(),
+            },
+            Node::Vfat(node) => Facts {
+                mode: VFAT_MODE,
+                uid: 0,
+                gid: 0,
+                size_bytes: node.size_bytes,
+                linked: None,
+                first_block: node.first_cluster().into(),
+            },
+        }
+    }
+
+    /// The bytes of a file.
+    pub(super) fn bytes(&self, file: &Node) -> Option<Bytes<'_>> {
+        match (self, file) {
+            (Self::Ext4(ext4), Node::Ext4(node)) => Some(Bytes::Ext4(ext4.bytes(node))),
+            (Self::Vfat(vfat), Node::Vfat(node)) => Some(Bytes::Vfat(vfat.bytes(node))),
+            _ => None,
+        }
+    }
+
+    /// The whole of a small file; none if it is larger.
+    pub(super) fn small_file(&self, file: &Node, max_bytes: u64) -> Result<Option<Vec<u8>>, DiskError> {
+        let size_bytes = self.facts(file).size_bytes;
+        let Some(mut reader) = self.bytes(file).filter(|_| size_bytes <= max_bytes) else {
+            return Ok(None);
+        };
+        let mut bytes = vec![0; super::number::index(size_bytes)];
+        reader.read(&mut bytes)?;
+        Ok(Some(bytes))
+    }
+
+    /// The target of a symbolic link.
+    pub(super) fn target(&self, link: &Node) -> Result<Option<Vec<u8>>, DiskError> {
+        match (self, link) {
+            (Self::Ext4(ext4), Node::Ext4(node)) => ext4.target(node),
+            _ => Ok(None),
+        }
+    }
+}
+
+impl Node {
+    pub(super) fn kind(&self) -> Kind {
+        match self {
+            Self::Ext4(node) => node.kind(),
+            Self::Vfat(node) if node.is_directory => Kind::Directory,
+            Self::Vfat(_) => Kind::Regular,
+        }
+    }
+
+    /// What a directory is known by.
+    pub(super) fn identity(&self) -> u32 {
+        match self {
+            Self::Ext4(node) => node.number(),
+            Self::Vfat(node) => node.first_cluster(),
+        }
+    }
+}
+
+/// The bytes of a file, in order.
+pub(super) enum Bytes<'f> {
+    Ext4(ext4::Bytes<'f>),
+    Vfat(vfat::Bytes<'f>),
+}
+
+impl Bytes<'_> {
+    /// Fills `buffer`, or as much of it as there are bytes left.
+    pub(super) fn read(&mut self, buffer: &mut [u8]) -> Result<usize, DiskError> {
+        match self {
+            Self::Ext4(bytes) => bytes.read(buffer),
+            Self::Vfat(bytes) => bytes.read(buffer),
+        }
+    }
+}
