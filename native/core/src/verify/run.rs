@@ -138,6 +138,17 @@ impl Run<'_> {
             if !policy.keylime().starts() && !self.keylime.is_over() {
                 let event = keylime::Exception::KeyError.event();
                 self.cx.recorder.keylime_whole(event, keylime::finding(event));
+                let first = First {
+                    strict: None,
+                    keylime: Some(event),
+                };
+                self.cx.recorder.compare_whole(first, |first| Difference {
+                    entry: None,
+                    path: None,
+                    strict: first.strict,
+                    keylime: first.keylime,
+                    why: "Keylime ends with an exception before the first line: the policy lacks a setting of `ima`",
+                });
                 self.keylime.end();
             }
         }
