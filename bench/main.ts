@@ -12,9 +12,10 @@ import { initramfs } from './rows/initramfs.ts';
 import { memory } from './rows/memory.ts';
 import { start } from './rows/start.ts';
 import { tree } from './rows/tree.ts';
+import { verify } from './rows/verify.ts';
 import { drawTable } from './table.ts';
 
-const groups: readonly Group[] = [digest, tree, initramfs, memory, start];
+const groups: readonly Group[] = [digest, tree, initramfs, verify, memory, start];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -1,7 +1,7 @@
 // Which programs there are on this machine, ours and the peers.
 
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, readdirSync } from 'node:fs';
 import { basename, delimiter, join } from 'node:path';
 
 import type { Bench } from './harness.ts';
@@ -46,6 +46,23 @@ export function noteVersion(bench: Bench, command: string, ...args: readonly str
   const { stdout, stderr } = spawnSync(command, args, { encoding: 'utf8' });
   const line = `${stdout}\n${stderr}`.split('\n').find((each) => each.trim() !== '') ?? 'version unknown';
   bench.used(line.includes(basename(command)) ? line.trim() : `${basename(command)} ${line.trim()}`);
+}
+
+/** A program of the Keylime that .ci/setup-keylime installs, of which the version is noted. */
+export function keylimeProgram(name: string, bench: Bench): string | undefined {
+  const environment = process.env['IMA_ASSAY_KEYLIME'];
+  const program = environment === undefined ? undefined : join(environment, 'bin', name);
+  if (environment === undefined || program === undefined || !isExecutable(program)) {
+    bench.missing(
+      'IMA_ASSAY_KEYLIME names no directory of .ci/setup-keylime: Keylime cannot be compared with',
+    );
+    return undefined;
+  }
+  const version = readdirSync(join(environment, 'lib'))
+    .flatMap((python) => readdirSync(join(environment, 'lib', python, 'site-packages')))
+    .find((file) => /^keylime-.*\.dist-info$/.test(file));
+  bench.used(version?.replace(/\.dist-info$/, '') ?? 'keylime, version unknown');
+  return program;
 }
 
 /** Compiles a C program of `peers/` against libcrypto. */

@@ -65,8 +65,16 @@ export type { LintOptions, PolicyLint, PolicyLintReport, Severity } from './runt
 export { checkManifest, writeManifest } from './runtime-policy/manifest.ts';
 export type { ManifestEntry } from './runtime-policy/manifest.ts';
 export { checkRuntimePolicy, signRuntimePolicy } from './runtime-policy/sign.ts';
-export type { CheckOptions, PolicyCheck, PolicyProblem, SignOptions } from './runtime-policy/sign.ts';
+export type { CheckOptions, CheckedProblem, PolicyCheck, SignOptions } from './runtime-policy/sign.ts';
 export { SigningKey, SigningKeyError } from './runtime-policy/signing-key.ts';
+export { loadPolicy, Policy } from './runtime-policy/policy.ts';
+export type {
+  ListedDigest,
+  LoadPolicyOptions,
+  PolicyProblem,
+  PolicySection,
+  PolicyShape,
+} from './runtime-policy/policy.ts';
 export { formatTimestamp } from './runtime-policy/settings.ts';
 export type { PolicySettings } from './runtime-policy/settings.ts';
 export { proposeUpdate, toAdditions } from './runtime-policy/update.ts';

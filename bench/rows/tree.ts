@@ -1,10 +1,10 @@
 // SHA-256 of a large tree of real files.
 
-import { readdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { type Bench, type Group, type Peer, compare } from '../harness.ts';
-import { compilePeer, findProgram, imaAssay, isExecutable, noteVersion } from '../programs.ts';
+import { compilePeer, findProgram, imaAssay, keylimeProgram, noteVersion } from '../programs.ts';
 import { formatMegabytes } from '../table.ts';
 import { walk } from '../walk.ts';
 
@@ -66,18 +66,8 @@ function sha256sum(list: string, bench: Bench): Peer | undefined {
 }
 
 function keylime(directory: string, bench: Bench): Peer | undefined {
-  const environment = process.env['IMA_ASSAY_KEYLIME'];
-  const program = environment === undefined ? undefined : join(environment, 'bin/keylime-policy');
-  if (environment === undefined || program === undefined || !isExecutable(program)) {
-    bench.missing(
-      'IMA_ASSAY_KEYLIME names no directory of .ci/setup-keylime: Keylime cannot be compared with',
-    );
-    return undefined;
-  }
-  const version = readdirSync(join(environment, 'lib'))
-    .flatMap((python) => readdirSync(join(environment, 'lib', python, 'site-packages')))
-    .find((name) => /^keylime-.*\.dist-info$/.test(name));
-  bench.used(version?.replace(/\.dist-info$/, '') ?? 'keylime, version unknown');
+  const program = keylimeProgram('keylime-policy', bench);
+  if (program === undefined) return undefined;
   return {
     program: {
       name: 'keylime-policy create runtime',

@@ -37,6 +37,11 @@ export function declareImageOptions(yargs: Argv): Argv {
       describe: "Take files of every owner of a root filesystem, not only root's",
     })
     .option('one-file-system', { type: 'boolean', describe: 'Stay on the filesystem a tree starts on' })
+    .option('partition', {
+      type: 'string',
+      requiresArg: true,
+      describe: 'The partition of a disk image that is the root, by its number (default: it is looked for)',
+    })
     .option('keep-going', {
       type: 'boolean',
       describe: 'List what cannot be read and go on; the exit code is 2 all the same',
@@ -56,6 +61,7 @@ export function readImageOptions(parsed: ParsedArguments): ExtractOptions {
     defaultSkips: flag(parsed, 'default-skips'),
     allOwners: flag(parsed, 'all-owners'),
     oneFileSystem: flag(parsed, 'one-file-system'),
+    partition: readNumber(parsed, 'partition'),
     keepGoing: flag(parsed, 'keep-going'),
     limits: readLimits(many(parsed, 'limit')),
   };
@@ -63,8 +69,12 @@ export function readImageOptions(parsed: ParsedArguments): ExtractOptions {
 
 /** Hashing threads, if the user named a number. */
 export function readThreads(parsed: ParsedArguments): number | undefined {
-  const threads = one(parsed, 'threads');
-  return threads === undefined ? undefined : wholeNumber(threads, '--threads');
+  return readNumber(parsed, 'threads');
+}
+
+function readNumber(parsed: ParsedArguments, name: string): number | undefined {
+  const text = one(parsed, name);
+  return text === undefined ? undefined : wholeNumber(text, `--${name}`);
 }
 
 function readLimits(given: readonly string[]): Limits {

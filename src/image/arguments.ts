@@ -28,6 +28,9 @@ export function toArguments(options: ExtractOptions): ExtractArguments {
     defaultSkips: options.defaultSkips ?? true,
     allOwners: options.allOwners ?? false,
     oneFileSystem: options.oneFileSystem ?? false,
+    ...(options.partition === undefined
+      ? {}
+      : { partition: requireWholeNumber('partition', options.partition) }),
     keepGoing: options.keepGoing ?? false,
     ...(options.shard === undefined ? {} : { shard: checkShard(options.shard) }),
     threads: options.threads === undefined ? 0 : checkThreads(options.threads),

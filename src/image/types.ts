@@ -36,6 +36,8 @@ export interface ExtractOptions extends WorkOptions {
   readonly allOwners?: boolean | undefined;
   /** Stay on the filesystem a tree starts on. Default false. */
   readonly oneFileSystem?: boolean | undefined;
+  /** The partition of a disk image that is the root, by its number. Default: it is looked for. */
+  readonly partition?: number | undefined;
   /** List what cannot be read in the result instead of throwing. Default false. */
   readonly keepGoing?: boolean | undefined;
   /**

@@ -63,6 +63,22 @@ export declare class Extraction {
   allowlist(): Allowlist
 }
 
+/** A policy or an allowlist, kept for lookups and verifications. */
+export declare class LoadedPolicy {
+  /** What it turned out to be. */
+  get shape(): PolicyShape
+  /** Whether it is in an envelope. */
+  get isSigned(): boolean
+  /** Number of names in a section. */
+  count(section: PolicySection): number
+  /** The exclude patterns. */
+  get excludes(): Array<string>
+  /** The digests that are listed for a name, as it stands in a measurement list; none if it is not listed. */
+  listed(section: PolicySection, name: Buffer): Array<ListedRow> | null
+  /** What is wrong with it. */
+  problems(max: number): PolicyProblems
+}
+
 /** A measurement list that is read piece by piece. */
 export declare class MeasurementList {
   /**
@@ -162,10 +178,6 @@ export type DifferenceFace = 'text' | 'coloured' | 'json'
 export interface EvidenceArguments {
   /** The measurement list, in its parts. */
   list: Array<Buffer>
-  /** Runtime policies and allowlists. */
-  policies: Array<Buffer>
-  /** Keys of signed policies. */
-  policyKeys: Array<Buffer>
   /** Exclude lists. */
   excludeLists: Array<Buffer>
   /** Files with PCR values. */
@@ -178,6 +190,16 @@ export interface EvidenceArguments {
   keys: Array<Buffer>
   /** The firmware's event log. */
   eventLog?: Buffer
+}
+
+/** A pattern of an exclude list. */
+export interface ExcludePatternRow {
+  /** The regular expression. */
+  pattern: string
+  /** Its line, counted from 1. */
+  line: number
+  /** Whether it excludes every path. */
+  excludesEverything: boolean
 }
 
 /**
@@ -208,6 +230,8 @@ export interface ExtractArguments {
   allOwners: boolean
   /** Stay on one filesystem. */
   oneFileSystem: boolean
+  /** The partition of a disk image that is the root. */
+  partition?: number
   /** List what cannot be read instead of stopping. */
   keepGoing: boolean
   /** The part that is wanted, from 1, and how many there are. */
@@ -274,6 +298,16 @@ export interface LimitArguments {
  */
 export declare function lintPolicyFile(name: Buffer, lists: Array<Buffer>, limits: ListLimitArguments, control: Control): Promise<string>
 
+/** A digest that is listed for a name. */
+export interface ListedRow {
+  /** By the kernel's name; none if no algorithm has digests of this length. */
+  algorithm?: string
+  /** Lower-case hex. */
+  digest: string
+  /** The line of the name, counted from 1. */
+  line: number
+}
+
 /** How entries are written. */
 export type ListFace = 'json' | 'text' | 'ascii' | 'binary'
 
@@ -304,6 +338,14 @@ export interface ListPiece {
 export declare function listStats(sources: Array<Buffer>, limits: ListLimitArguments, control: Control): Promise<string>
 
 /**
+ * Reads a policy or an allowlist; `-` is standard input. One of the keys must have signed it, if there are any.
+ *
+ * # Errors
+ * By the promise, all that is wrong with it.
+ */
+export declare function loadPolicy(file: Buffer, keys: Array<Buffer>, control: Control): Promise<LoadedPolicy>
+
+/**
  * The envelope that a policy is to be signed in: a new one, or the one that it is in.
  *
  * # Errors
@@ -318,6 +360,14 @@ export declare function openEnvelope(name: Buffer, control: Control): Promise<Po
  * By the promise, all that is wrong with its beginning.
  */
 export declare function openList(sources: Array<Buffer>, limits: ListLimitArguments, control: Control): Promise<MeasurementList>
+
+/**
+ * Reads an exclude list and compiles its patterns.
+ *
+ * # Errors
+ * All bad lines at once.
+ */
+export declare function parseExcludeList(text: Buffer, input: Buffer): Array<ExcludePatternRow>
 
 /** What a runtime policy holds beside its digests. */
 export interface PolicyArguments {
@@ -347,6 +397,32 @@ export interface PolicyDifference {
 
 /** How a policy is written. */
 export type PolicyForm = 'runtime-policy' | 'upgraded-policy' | 'old-policy' | 'json-allowlist' | 'allowlist'
+
+/** Something that is wrong with a policy. */
+export interface PolicyProblemRow {
+  /** Which kind. */
+  code: string
+  /** Whether a Keylime verifier refuses the policy for it. */
+  refusedByKeylime: boolean
+  /** Where, as `digests["/usr/bin/x"][0], line 12`. */
+  place: string
+  /** What, as half a sentence. */
+  problem: string
+}
+
+/** What is wrong with a policy: the first problems, and how many there are. */
+export interface PolicyProblems {
+  /** The first. */
+  problems: Array<PolicyProblemRow>
+  /** All of them. */
+  total: number
+}
+
+/** A part of a policy. */
+export type PolicySection = 'digests' | 'keyrings' | 'ima-buf'
+
+/** What a file turned out to be. */
+export type PolicyShape = 'runtime-policy' | 'old-runtime-policy' | 'json-allowlist' | 'flat-allowlist'
 
 /** What may be left out, and how rows of a flat list are written. */
 export interface PolicyWriting {
@@ -452,7 +528,7 @@ export interface SourceArguments {
  * # Errors
  * An unknown bank; by the promise, all that is wrong with the evidence.
  */
-export declare function verify(evidence: EvidenceArguments, options: VerifyArguments, control: Control): Promise<string>
+export declare function verify(evidence: EvidenceArguments, policies: Array<LoadedPolicy>, options: VerifyArguments, control: Control): Promise<string>
 
 /** How to verify. */
 export interface VerifyArguments {

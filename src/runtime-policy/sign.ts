@@ -23,11 +23,11 @@ export interface PolicyCheck {
   };
   /** Whether a Keylime verifier takes the policy; `taken-converted`: once its converter has made one of it. */
   readonly keylime: 'taken' | 'taken-converted' | 'refused';
-  readonly problems: { readonly count: number; readonly first: readonly PolicyProblem[] };
+  readonly problems: { readonly count: number; readonly first: readonly CheckedProblem[] };
 }
 
 /** One thing that is wrong, or unwise, in a policy that can be read. */
-export interface PolicyProblem {
+export interface CheckedProblem {
   readonly code: string;
   readonly problem: string;
   /** Where, as `digests["/usr/bin/x"][0], line 12`. */

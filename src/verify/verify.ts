@@ -1,8 +1,9 @@
 import type { ListLimits } from '../measurement-list/types.ts';
-import type { QuoteArguments } from '../native/binding.d.ts';
+import type { LoadedPolicy, QuoteArguments } from '../native/binding.d.ts';
 import { loadAddon } from '../native/load.ts';
 import { runNative, type WorkOptions } from '../native/work.ts';
 import type { Report, Rules } from '../report/types.ts';
+import { loadPolicy, Policy } from '../runtime-policy/policy.ts';
 import { requireLimits, UsageError } from '../usage.ts';
 
 /** A quote, in files. */
@@ -23,9 +24,9 @@ export type QuoteEvidence = {
 export interface Evidence {
   /** The measurement list, or its parts in order. */
   readonly list: string | readonly string[];
-  /** Runtime policies and allowlists of any shape. */
-  readonly policies?: readonly string[] | undefined;
-  /** Keys of which one must have signed each policy. None: policies are taken unsigned. */
+  /** Runtime policies and allowlists of any shape: files, or what {@link loadPolicy} made of them. */
+  readonly policies?: readonly (string | Policy)[] | undefined;
+  /** Keys of which one must have signed each policy that is a file. None: they are taken unsigned. */
   readonly policyKeys?: readonly string[] | undefined;
   readonly excludeLists?: readonly string[] | undefined;
   /** Files with PCR values, in any of the forms in use. */
@@ -70,8 +71,6 @@ export async function verify(evidence: Evidence, options: VerifyOptions = {}): P
     throw new UsageError('ARGUMENT_INVALID', { problem: 'no measurement list is given' });
   const files = {
     list: toNames(list),
-    policies: toNames(evidence.policies),
-    policyKeys: toNames(evidence.policyKeys),
     excludeLists: toNames(evidence.excludeLists),
     pcrFiles: toNames(evidence.pcrFiles),
     pcrValues: [...(evidence.pcrValues ?? [])],
@@ -88,10 +87,24 @@ export async function verify(evidence: Evidence, options: VerifyOptions = {}): P
     allowsBuffers: options.allowBuffers ?? false,
     limits: requireLimits(options.limits ?? {}),
   };
-  const text = await runNative((control) => loadAddon().verify(files, args, control), options);
+  const policies = await load(evidence, options);
+  const text = await runNative((control) => loadAddon().verify(files, policies, args, control), options);
   // The addon of this very version wrote it: `report.schema.json` describes it, and tests hold it to that.
   const report: Report = JSON.parse(text);
   return report;
+}
+
+/** One after the other: a policy may be standard input. */
+async function load(
+  { policies = [], policyKeys }: Evidence,
+  { signal }: VerifyOptions,
+): Promise<LoadedPolicy[]> {
+  const loaded: LoadedPolicy[] = [];
+  for (const policy of policies) {
+    const known = policy instanceof Policy ? policy : await loadPolicy(policy, { keys: policyKeys, signal });
+    loaded.push(Policy.nativeOf(known));
+  }
+  return loaded;
 }
 
 function toNames(paths: readonly string[] | undefined): Buffer[] {

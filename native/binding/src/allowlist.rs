@@ -125,9 +125,7 @@ impl Allowlist {
             paths.extend_from_slice(row.path);
             path_lengths.push(u32::try_from(row.path.len()).unwrap_or(u32::MAX));
             algorithms.push(row.algorithm.name());
-            let mut hex = Vec::new();
-            ima_assay_digest::encode_hex(row.digest, &mut hex);
-            digests.push(String::from_utf8(hex).unwrap_or_default());
+            digests.push(ima_assay_digest::hex(row.digest));
             origins.push(u32::try_from(row.origin).unwrap_or(u32::MAX));
         }
         Rows {

@@ -29,6 +29,8 @@ pub struct ExtractArguments {
     pub all_owners: bool,
     /// Stay on one filesystem.
     pub one_file_system: bool,
+    /// The partition of a disk image that is the root.
+    pub partition: Option<u32>,
     /// List what cannot be read instead of stopping.
     pub keep_going: bool,
     /// The part that is wanted, from 1, and how many there are.
@@ -111,6 +113,7 @@ impl ExtractArguments {
         selection.all_owners = self.all_owners;
         selection.one_file_system = self.one_file_system;
         selection.shard = self.shard.and_then(|(index, count)| Shard::new(index, count));
+        selection.partition = self.partition;
         let default = ExtractOptions::default();
         Ok(ExtractOptions {
             algorithms,

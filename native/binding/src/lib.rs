@@ -6,6 +6,7 @@ mod error;
 pub mod extract;
 pub mod list;
 pub mod policy;
+pub mod policy_compose;
 pub mod policy_file;
 pub mod verify;
 

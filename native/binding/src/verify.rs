@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use ima_assay_core::evidence::{Files, QuoteFiles, QuoteForm, verify_files};
+use ima_assay_core::policy::PolicySet;
 use ima_assay_core::verify::{Options, Rules};
 use ima_assay_digest::Control as Shared;
 use napi::bindgen_prelude::{AsyncTask, Buffer};
@@ -12,16 +13,13 @@ use napi_derive::napi;
 use crate::control::Control;
 use crate::error::{explained, guarded};
 use crate::list::{ListLimitArguments, algorithm, names};
+use crate::policy::LoadedPolicy;
 
 /// Files of evidence; `-` is standard input.
 #[napi(object, object_to_js = false)]
 pub struct EvidenceArguments {
     /// The measurement list, in its parts.
     pub list: Vec<Buffer>,
-    /// Runtime policies and allowlists.
-    pub policies: Vec<Buffer>,
-    /// Keys of signed policies.
-    pub policy_keys: Vec<Buffer>,
     /// Exclude lists.
     pub exclude_lists: Vec<Buffer>,
     /// Files with PCR values.
@@ -76,8 +74,6 @@ impl EvidenceArguments {
     fn into_files(self) -> Files {
         Files {
             list: names(&self.list),
-            policies: names(&self.policies),
-            policy_keys: names(&self.policy_keys),
             exclude_lists: names(&self.exclude_lists),
             pcr_files: names(&self.pcr_files),
             pcr_values: self.pcr_values,
@@ -136,6 +132,7 @@ impl VerifyArguments {
 /// A verification under way.
 pub struct VerifyTask {
     files: Files,
+    policies: PolicySet,
     options: Options,
     control: Arc<Shared>,
 }
@@ -146,7 +143,7 @@ impl Task for VerifyTask {
 
     fn compute(&mut self) -> napi::Result<String> {
         guarded(|| {
-            verify_files(&self.files, &self.options, &self.control)
+            verify_files(&self.files, &self.policies, &self.options, &self.control)
                 .map(|report| report.to_json())
                 .map_err(|error| explained(&error))
         })
@@ -164,11 +161,13 @@ impl Task for VerifyTask {
 #[napi(catch_unwind, ts_return_type = "Promise<string>")]
 pub fn verify(
     evidence: EvidenceArguments,
+    policies: Vec<&LoadedPolicy>,
     options: VerifyArguments,
     control: &Control,
 ) -> napi::Result<AsyncTask<VerifyTask>> {
     Ok(AsyncTask::new(VerifyTask {
         files: evidence.into_files(),
+        policies: PolicySet::new(policies.iter().map(|loaded| Arc::clone(&loaded.policy)).collect()),
         options: options.into_options()?,
         control: Arc::clone(&control.shared),
     }))

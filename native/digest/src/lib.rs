@@ -38,4 +38,4 @@ pub use hasher::{Hasher, hash};
 pub use many::hash_many;
 pub use pool::{Content, Hashed, Outcome, PoolOptions, Stopped, Submit, hash_all};
 pub use short::ShortHasher;
-pub use value::{Digest, DigestError, MAX_LEN, decode_hex, decode_hex_into, encode_hex};
+pub use value::{Digest, DigestError, MAX_LEN, decode_hex, decode_hex_into, encode_hex, hex};

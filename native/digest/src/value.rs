@@ -173,6 +173,14 @@ pub fn encode_hex(bytes: &[u8], out: &mut Vec<u8>) {
     );
 }
 
+/// Bytes as lower-case hex digits.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    let mut digits = Vec::with_capacity(bytes.len().saturating_mul(2));
+    encode_hex(bytes, &mut digits);
+    String::from_utf8(digits).unwrap_or_default()
+}
+
 impl fmt::Display for Digest {
     /// Lower-case hex digits, without the algorithm.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

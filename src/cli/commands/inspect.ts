@@ -18,7 +18,7 @@ export const command: Command = {
       yargs
         .positional('source', {
           type: 'string',
-          describe: 'Initramfs, UKI or root directory; a glob; - for standard input',
+          describe: 'Initramfs, UKI, disk image or root directory; a glob; - for standard input',
         })
         .option('json', { type: 'boolean', describe: 'Write JSON' })
         .option('output', {
@@ -81,5 +81,6 @@ function drawFact(name: string, value: number | string): readonly string[] {
   if (value === 'yes') return name === 'trailer' ? [] : [name];
   if (value === 'no') return [`no ${name}`];
   if (name === 'compression') return [value === 'none' ? 'uncompressed' : escapeControls(value)];
-  return [name === 'format' ? escapeControls(value) : `${name} ${escapeControls(value)}`];
+  const words = name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+  return [name === 'format' ? escapeControls(value) : `${words} ${escapeControls(value)}`];
 }

@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 
+use ima_assay_digest::hex;
 use serde_json::{Value, json};
 
 use super::{Allowlist, AllowlistError, Format, Listed};
@@ -30,7 +31,7 @@ impl Format for Json {
             "digests": rows.iter().map(describe).collect::<Vec<_>>(),
         });
         if let (Some(fields), Err(_)) = (file.as_object_mut(), std::str::from_utf8(first.path)) {
-            fields.insert("path:bytes".to_owned(), hex(first.path));
+            fields.insert("path:bytes".to_owned(), hex(first.path).into());
         }
         if !is_first {
             out.extend_from_slice(b",\n");
@@ -60,12 +61,6 @@ fn describe(row: &Listed<'_>) -> Value {
         }
     }
     digest
-}
-
-fn hex(bytes: &[u8]) -> Value {
-    let mut hex = Vec::new();
-    ima_assay_digest::encode_hex(bytes, &mut hex);
-    String::from_utf8(hex).unwrap_or_default().into()
 }
 
 #[cfg(test)]

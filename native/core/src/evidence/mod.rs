@@ -16,12 +16,13 @@ use ima_assay_digest::Control;
 pub use error::EvidenceError;
 pub use list::{Filter, ListStream, Piece, Show, describe_fault, list_stats, replay_list};
 pub use parts::{Files, QuoteFiles, QuoteForm};
+pub use read::read_exclude_list;
 
 pub(crate) use read::Reader as FileReader;
 
 use crate::input::Input;
 use crate::measurement::Source;
-use crate::policy::PolicySet;
+use crate::policy::{Policy, PolicySet};
 use crate::quote::Accepted;
 use crate::verify::{Evidence, Options, QuoteEvidence, Report, verify};
 
@@ -32,17 +33,17 @@ use crate::verify::{Evidence, Options, QuoteEvidence, Report, verify};
 /// caller has asked to stop.
 pub fn verify_files(
     files: &Files,
+    policies: &PolicySet,
     options: &Options,
     control: &Arc<Control>,
 ) -> Result<Report, EvidenceError> {
     let reader = read::Reader { control };
-    let policies = PolicySet::new(reader.policies(files)?);
     let quote = files
         .quote
         .as_ref()
         .map(|quote| reader.quote(quote))
         .transpose()?;
-    let mut evidence = Evidence::new(open_list(&files.list, control)?, &policies);
+    let mut evidence = Evidence::new(open_list(&files.list, control)?, policies);
     evidence.excludes = reader.exclude_lists(&files.exclude_lists)?;
     evidence.pcrs = reader.pcr_values(files, quote.as_ref())?;
     evidence.keys = reader.keys(&files.keys)?;
@@ -73,6 +74,15 @@ pub fn verify_files(
         list: files.list.first().cloned().unwrap_or_default(),
         error: Box::new(error),
     })
+}
+
+/// Reads a policy or an allowlist of any shape. Where names of files with keys are given, one of the keys must have
+/// signed it.
+///
+/// # Errors
+/// [`EvidenceError`]: it cannot be read, is none, or is not signed by any of the keys; the caller has asked to stop.
+pub fn load_policy(name: &[u8], keys: &[Vec<u8>], control: &Arc<Control>) -> Result<Policy, EvidenceError> {
+    read::Reader { control }.policy(name, keys, None)
 }
 
 /// The parts of a list, opened.

@@ -5,10 +5,6 @@
 pub struct Files {
     /// The measurement list, in its parts.
     pub list: Vec<Vec<u8>>,
-    /// Runtime policies and allowlists of any shape.
-    pub policies: Vec<Vec<u8>>,
-    /// Keys that one of must have signed each policy; none to take policies unsigned.
-    pub policy_keys: Vec<Vec<u8>>,
     /// Exclude lists.
     pub exclude_lists: Vec<Vec<u8>>,
     /// Files with PCR values.

@@ -9,7 +9,7 @@ use super::error::EvidenceError;
 use super::parts::{Files, QuoteFiles, QuoteForm};
 use crate::input::Input;
 use crate::pcr::{PcrContext, PcrValues, parse_pcr_values};
-use crate::policy::exclude::{ExcludeLimits, ExcludeSet, parse_exclude_list};
+use crate::policy::exclude::{ExcludeLimits, ExcludePattern, ExcludeSet, parse_exclude_list};
 use crate::policy::{Policy, ReadLimits, ReadOptions, SignatureStatus};
 use crate::quote::{Accepted, Attest, AttestationKey, KeylimeAnswer, KeylimeQuote, QuoteSignature};
 use crate::signature::{Envelope, EnvelopeKey, EnvelopeOutcome, EnvelopeRefusal, Keyring, Provenance};
@@ -71,38 +71,36 @@ impl Reader<'_> {
         self.bytes(name, MAX_SMALL_BYTES)
     }
 
-    pub(super) fn policies(&self, files: &Files) -> Result<Vec<Policy>, EvidenceError> {
-        self.policies_assuming(files, None)
-    }
-
-    /// The policies; digests of `assumed`'s length are taken for its, where no algorithm is named.
-    pub(crate) fn policies_assuming(
-        &self,
-        files: &Files,
-        assumed: Option<Algorithm>,
-    ) -> Result<Vec<Policy>, EvidenceError> {
+    /// Keys of envelopes, in files.
+    pub(crate) fn envelope_keys(&self, names: &[Vec<u8>]) -> Result<Vec<EnvelopeKey>, EvidenceError> {
         let mut keys = Vec::new();
-        for name in &files.policy_keys {
-            let bytes = self.bytes(name, MAX_SMALL_BYTES)?;
+        for name in names {
+            let bytes = self.small(name)?;
             keys.extend(EnvelopeKey::parse(&bytes).map_err(|error| EvidenceError::malformed(name, error))?);
         }
+        Ok(keys)
+    }
+
+    /// A policy that one of the keys has signed, if there are any. Digests of `assumed`'s length are taken for its,
+    /// where no algorithm is named.
+    pub(crate) fn policy(
+        &self,
+        name: &[u8],
+        keys: &[Vec<u8>],
+        assumed: Option<Algorithm>,
+    ) -> Result<Policy, EvidenceError> {
+        let keys = self.envelope_keys(keys)?;
         let limits = ReadLimits::default();
-        files
-            .policies
-            .iter()
-            .map(|name| {
-                let bytes = self.bytes(name, limits.max_bytes)?;
-                let options = ReadOptions {
-                    limits,
-                    assumed_algorithm: assumed,
-                    ..ReadOptions::default()
-                };
-                if keys.is_empty() {
-                    return read_policy(&bytes, name, &options);
-                }
-                read_signed(&bytes, name, &options, &keys)
-            })
-            .collect()
+        let bytes = self.bytes(name, limits.max_bytes)?;
+        let options = ReadOptions {
+            limits,
+            assumed_algorithm: assumed,
+            ..ReadOptions::default()
+        };
+        if keys.is_empty() {
+            return read_policy(&bytes, name, &options);
+        }
+        read_signed(&bytes, name, &options, &keys)
     }
 
     pub(super) fn exclude_lists(&self, names: &[Vec<u8>]) -> Result<Vec<ExcludeList>, EvidenceError> {
@@ -110,13 +108,7 @@ impl Reader<'_> {
             .iter()
             .map(|name| {
                 let bytes = self.bytes(name, MAX_SMALL_BYTES)?;
-                let bad = |errors| EvidenceError::Excludes {
-                    input: name.clone(),
-                    errors,
-                };
-                let patterns = parse_exclude_list(&bytes).map_err(bad)?;
-                // Compiled once more by whoever asks the set: here, so that every bad line is named at once.
-                ExcludeSet::new(patterns.clone(), &ExcludeLimits::default()).map_err(bad)?;
+                let (patterns, _) = read_exclude_list(&bytes, name)?;
                 Ok(ExcludeList {
                     origin: name.clone(),
                     patterns,
@@ -207,6 +199,23 @@ pub(crate) fn read_policy(
     options: &ReadOptions<'_>,
 ) -> Result<Policy, EvidenceError> {
     crate::policy::read(bytes, name, options).map_err(|error| EvidenceError::malformed(name, error))
+}
+
+/// Reads an exclude list and compiles its patterns, so that every bad line is named at once.
+///
+/// # Errors
+/// [`EvidenceError::Excludes`] of this input.
+pub fn read_exclude_list(
+    text: &[u8],
+    input: &[u8],
+) -> Result<(Vec<ExcludePattern>, ExcludeSet), EvidenceError> {
+    let bad = |errors| EvidenceError::Excludes {
+        input: input.to_vec(),
+        errors,
+    };
+    let patterns = parse_exclude_list(text).map_err(bad)?;
+    let set = ExcludeSet::new(patterns.clone(), &ExcludeLimits::default()).map_err(bad)?;
+    Ok((patterns, set))
 }
 
 /// A policy that one of the keys has signed.

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use super::disk::DiskError;
 use super::initramfs::InitramfsError;
 use super::uki::UkiError;
 use crate::error::{Explain, Place};
@@ -53,6 +54,15 @@ pub enum ImageError {
         /// Absolute inside the image.
         path: Vec<u8>,
     },
+    /// A disk image.
+    #[error("{}{error}", path.as_ref().map_or_else(String::new, |path| format!("{}: ", Escaped(path))))]
+    Disk {
+        /// The path inside the image that it is about.
+        path: Option<Vec<u8>>,
+        /// What is wrong.
+        #[source]
+        error: DiskError,
+    },
     /// Not one regular file was found or wanted.
     #[error("no file to list; left out: {owners} files of other owners than root, {paths} paths to skip")]
     NothingListed {
@@ -92,6 +102,12 @@ fn show_head(head: &[u8]) -> String {
         .join(" ")
 }
 
+impl From<DiskError> for ImageError {
+    fn from(error: DiskError) -> Self {
+        Self::Disk { path: None, error }
+    }
+}
+
 impl Explain for ImageError {
     fn code(&self) -> &'static str {
         match self {
@@ -106,6 +122,7 @@ impl Explain for ImageError {
             Self::NothingListed { .. } => "NOTHING_LISTED",
             Self::TooDeep { .. } => "TOO_DEEP",
             Self::TooManyFiles { .. } => "TOO_MANY_FILES",
+            Self::Disk { error, .. } => error.code(),
             Self::Initramfs(error) => error.code(),
             Self::Uki(error) => error.code(),
         }
@@ -128,6 +145,10 @@ impl Explain for ImageError {
                 offset_bytes: Some(0),
                 ..Place::default()
             },
+            Self::Disk { path, error } => Place {
+                path: path.clone(),
+                ..error.place()
+            },
             Self::Initramfs(error) => error.place(),
             Self::Uki(error) => error.place(),
         }
@@ -144,9 +165,9 @@ impl Explain for ImageError {
                 _ => None,
             },
             Self::Cancelled | Self::Stopped | Self::SharesUnreadable { .. } => None,
-            Self::UnknownFormat { .. } => {
-                Some("an initramfs (plain or compressed), a UKI, or a directory is expected")
-            }
+            Self::UnknownFormat { .. } => Some(
+                "an initramfs (plain or compressed), a UKI, a disk image (raw or qcow2) or a directory is expected",
+            ),
             Self::Empty => Some("check how the file was copied"),
             Self::InputTooLarge { .. } => Some("save it to a file, or raise --limit max-spooled-bytes"),
             Self::Changed { .. } => {
@@ -161,6 +182,7 @@ impl Explain for ImageError {
             }
             Self::TooDeep { .. } => Some("if the image is meant to be so, raise --limit max-depth"),
             Self::TooManyFiles { .. } => Some("if the image is meant to be so, raise --limit max-files"),
+            Self::Disk { error, .. } => error.hint(),
             Self::Initramfs(error) => error.hint(),
             Self::Uki(error) => error.hint(),
         }

@@ -11,6 +11,7 @@
 //! ```
 
 mod cursor;
+pub mod disk;
 mod error;
 mod extract;
 mod handover;

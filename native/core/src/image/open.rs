@@ -7,6 +7,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::disk::{self, Disk};
 use super::initramfs::{self, Initramfs};
 use super::uki::{self, Uki};
 use super::{ImageError, Limits, Source, SourceError, Tree};
@@ -35,6 +36,10 @@ const FORMATS: &[Row] = &[
     Row {
         detect: initramfs::looks_like,
         open: |file, name| Ok(Box::new(Initramfs::open(file, name)?)),
+    },
+    Row {
+        detect: disk::looks_like,
+        open: |file, _| Ok(Box::new(Disk::open(file)?)),
     },
 ];
 

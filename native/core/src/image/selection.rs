@@ -77,6 +77,8 @@ pub struct Selection {
     pub one_file_system: bool,
     /// Take only the files of one part; also of an initramfs.
     pub shard: Option<Shard>,
+    /// The partition of a disk image that is the root, as Linux numbers it. None: it is looked for.
+    pub partition: Option<u32>,
 }
 
 impl Selection {
@@ -94,6 +96,7 @@ impl Selection {
             all_owners: false,
             one_file_system: false,
             shard: None,
+            partition: None,
         }
     }
 

@@ -6,6 +6,7 @@ use super::fault::{At, Fault, Problem};
 use super::field::{Field, FileDigest, Value};
 use super::format::ListHash;
 use super::order::ByteOrder;
+use super::reader::Text;
 use super::template::FieldId;
 
 /// What comes next in a list.
@@ -35,6 +36,7 @@ pub struct Entry<'a> {
     pub(super) known: Option<&'a Digest>,
     pub(super) notes: Notes,
     pub(super) legacy_name_bytes: Option<usize>,
+    pub(super) text: Text<'a>,
 }
 
 /// Where a field is in the template data.
@@ -118,6 +120,12 @@ impl<'a> Entry<'a> {
     #[must_use]
     pub fn is_violation(&self) -> bool {
         self.is_violation
+    }
+
+    /// How it stands in the ASCII form, with what is before it.
+    #[must_use]
+    pub fn text(&self) -> Text<'a> {
+        self.text
     }
 
     /// The bytes that are hashed. None if the ASCII form does not tell them.

@@ -79,7 +79,7 @@ pub use format::{Encoding, Format, ListHash};
 pub use limits::Limits;
 pub use order::ByteOrder;
 pub use print::{Form, PrintError};
-pub use reader::{Reader, Source};
+pub use reader::{Reader, Source, Text};
 pub use replay::{
     Composite, Hashes, Match, Outcome, PCRS, PcrValue, Pcrs, Replay, ReplayError, ReplayOptions, Rule,
     bank_name,

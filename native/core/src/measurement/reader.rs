@@ -14,7 +14,7 @@ use super::format::{self, Detected, Encoding, Format, HEAD_BYTES, Identity, KEXE
 use super::limits::Limits;
 use super::order::ByteOrder;
 use super::template::Template;
-use super::window::Window;
+use super::window::{Told, Window};
 
 /// Where a list, or a part of one, is read from.
 pub type Source<'r> = Box<dyn Read + Send + 'r>;
@@ -39,6 +39,22 @@ pub struct Reader<'r> {
     /// Entries before the next one.
     pub(super) entries: u64,
     pub(super) work: Work,
+    /// The text of what was read last.
+    told: Told,
+    /// The text behind the last entry of the parts so far.
+    rest: Vec<u8>,
+}
+
+/// The bytes of the ASCII form up to the end of an entry, or of what is there instead of one: its lines, and blank
+/// ones before them. The last line end is left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Text<'a> {
+    /// The form is binary.
+    Binary,
+    /// There were more than two megabytes of blank lines, or a line is too long.
+    Lost,
+    /// The text.
+    Known(&'a [u8]),
 }
 
 /// What the next step is.
@@ -132,6 +148,8 @@ impl<'r> Reader<'r> {
             segment: 1,
             entries: 0,
             work: Work::default(),
+            told: Told::At(0..0),
+            rest: Vec::new(),
         };
         reader.begin()?;
         Ok(reader)
@@ -200,9 +218,11 @@ impl<'r> Reader<'r> {
                 State::Done => Step::End,
             };
             if !matches!(step, Step::End) {
+                self.told = self.window.tell();
                 return Ok(step);
             }
             self.state = State::Done;
+            self.keep_rest();
             let Some(source) = self.sources.next() else {
                 return Ok(Step::End);
             };
@@ -210,6 +230,38 @@ impl<'r> Reader<'r> {
             self.segment = self.segment.saturating_add(1);
             self.begin()?;
         }
+    }
+
+    /// Keeps the text behind the last entry of a part that ends.
+    fn keep_rest(&mut self) {
+        let Self { rest, window, .. } = self;
+        match window.tell() {
+            Told::At(range) if self.encoding == Encoding::Ascii => {
+                rest.extend_from_slice(window.taken(range));
+                rest.push(b'\n');
+            }
+            Told::At(_) => {}
+            Told::Lost => rest.extend_from_slice(b"\r\n"),
+        }
+    }
+
+    /// The text of the item that [`Reader::next`] gave last.
+    #[must_use]
+    pub fn text(&self) -> Text<'_> {
+        match (self.encoding, &self.told) {
+            (Encoding::Binary | Encoding::Kexec, _) => Text::Binary,
+            (Encoding::Ascii, Told::Lost) => Text::Lost,
+            (Encoding::Ascii, Told::At(range)) => {
+                let text = self.window.taken(range.clone());
+                Text::Known(text.strip_suffix(b"\n").unwrap_or(text))
+            }
+        }
+    }
+
+    /// The text behind the last entry of each part that is over: blank lines, of too many only one.
+    #[must_use]
+    pub fn rest(&self) -> &[u8] {
+        &self.rest
     }
 
     /// Finds out which form the part has.
@@ -286,6 +338,7 @@ impl<'r> Reader<'r> {
             known: work.known.as_ref(),
             notes: draft.notes,
             legacy_name_bytes: draft.legacy_name_bytes,
+            text: self.text(),
         }
     }
 }

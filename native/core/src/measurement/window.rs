@@ -8,10 +8,26 @@ use super::error::ListError;
 /// Bytes read at a time.
 const READ_BYTES: usize = 256 << 10;
 
+/// Bytes of text before the next entry that are kept: longer than a name with all its line ends.
+const MAX_TEXT_BYTES: usize = 2 << 20;
+
+/// The bytes between an entry and the one before it, its own included.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Told {
+    /// Where they are in memory.
+    At(Range<usize>),
+    /// There were too many to be kept.
+    Lost,
+}
+
 /// The bytes from the next entry on, as many as are asked for. Positions count from the next entry.
 pub(super) struct Window<'r> {
     source: Unpacked<'r>,
     buffer: Vec<u8>,
+    /// Where the text starts that [`Window::tell`] gives next.
+    told: usize,
+    /// Whether some of that text was dropped that is not only line ends.
+    is_text_lost: bool,
     /// Where the next entry starts in the buffer.
     start: usize,
     /// Where what was read ends.
@@ -26,6 +42,8 @@ impl<'r> Window<'r> {
         Self {
             source,
             buffer: Vec::new(),
+            told: 0,
+            is_text_lost: false,
             start: 0,
             end: 0,
             offset: 0,
@@ -67,10 +85,16 @@ impl<'r> Window<'r> {
         if self.is_at_end {
             return Ok(false);
         }
-        if self.start > 0 {
-            self.buffer.copy_within(self.start..self.end, 0);
-            self.end = self.end.saturating_sub(self.start);
-            self.start = 0;
+        if self.start.saturating_sub(self.told) > MAX_TEXT_BYTES {
+            let text = self.buffer.get(self.told..self.start).unwrap_or_default();
+            self.is_text_lost |= text.iter().any(|&byte| byte != b'\n');
+            self.told = self.start;
+        }
+        if self.told > 0 {
+            self.buffer.copy_within(self.told..self.end, 0);
+            self.end = self.end.saturating_sub(self.told);
+            self.start = self.start.saturating_sub(self.told);
+            self.told = 0;
         }
         // The buffer grows with what is there, never with what an entry claims.
         let room = self.end.saturating_add(READ_BYTES);
@@ -95,6 +119,16 @@ impl<'r> Window<'r> {
             .offset
             .saturating_add(u64::try_from(taken).unwrap_or(u64::MAX));
         from..self.start
+    }
+
+    /// All that was taken since this was last called, until more is read.
+    pub(super) fn tell(&mut self) -> Told {
+        let from = std::mem::replace(&mut self.told, self.start);
+        if std::mem::take(&mut self.is_text_lost) {
+            Told::Lost
+        } else {
+            Told::At(from..self.start)
+        }
     }
 
     /// Takes all up to and with the next line end, or up to the end. True if there was a line end.

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::iter::Peekable;
 
+use ima_assay_digest::hex;
 use serde_json::{Value, json};
 
 use super::compose::Composed;
 use super::loaded::Section;
-use super::runtime::hex;
 use crate::allowlist::{Allowlist, Listed};
 use crate::path::Escaped;
 

@@ -1,6 +1,6 @@
 //! Why a path or a digest passes, or does not: who lists it, what excludes it, what is nearly it.
 
-use ima_assay_digest::{Algorithm, decode_hex};
+use ima_assay_digest::{Algorithm, decode_hex, hex};
 use serde_json::{Value, json};
 
 use super::exclude::{ExcludePattern, ExcludeSet};
@@ -8,7 +8,6 @@ use super::index::PolicySet;
 use super::loaded::Section;
 use super::map::ListedDigest;
 use super::near::NearKind;
-use super::runtime::hex;
 use crate::allowlist::{Allowlist, Listed};
 use crate::path::{Escaped, ima_spelling};
 

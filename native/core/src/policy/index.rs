@@ -1,5 +1,7 @@
 //! Several policies together: what a verification asks for each entry of a measurement list.
 
+use std::sync::Arc;
+
 use ima_assay_digest::Algorithm;
 
 use super::loaded::{Policy, Section};
@@ -11,7 +13,7 @@ use super::near::{Near, Wanted, near};
 /// Lookups allocate nothing and may come from several threads at once.
 #[derive(Debug, Clone, Default)]
 pub struct PolicySet {
-    policies: Vec<Policy>,
+    policies: Vec<Arc<Policy>>,
 }
 
 /// A digest that is listed for a name, and by which policy.
@@ -51,15 +53,17 @@ pub struct Exclude<'a> {
 }
 
 impl PolicySet {
-    /// A set of these policies, which keep their order.
+    /// A set of these policies, which keep their order. Several sets can share a policy.
     #[must_use]
-    pub fn new(policies: Vec<Policy>) -> Self {
-        Self { policies }
+    pub fn new<P: Into<Arc<Policy>>>(policies: Vec<P>) -> Self {
+        Self {
+            policies: policies.into_iter().map(Into::into).collect(),
+        }
     }
 
     /// The policies.
     #[must_use]
-    pub fn policies(&self) -> &[Policy] {
+    pub fn policies(&self) -> &[Arc<Policy>] {
         &self.policies
     }
 
@@ -175,7 +179,7 @@ impl PolicySet {
     pub fn verification_keys(&self) -> impl Iterator<Item = (usize, &str)> {
         self.policies
             .iter()
-            .map(Policy::verification_keys)
+            .map(|policy| policy.verification_keys())
             .enumerate()
             .filter(|(_, keys)| !keys.is_empty())
     }

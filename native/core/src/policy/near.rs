@@ -4,6 +4,7 @@
 //! listed, or a file went by another name. The index for this is built when it is first asked for.
 
 use std::hash::BuildHasher as _;
+use std::sync::Arc;
 
 use hashbrown::DefaultHashBuilder;
 use ima_assay_digest::Algorithm;
@@ -152,7 +153,7 @@ fn hash_of(name: &[u8], hasher: &DefaultHashBuilder, folded: &mut Vec<u8>) -> u3
 
 /// What is nearly `wanted`, the most telling first.
 pub(super) fn near<'a>(
-    policies: &'a [Policy],
+    policies: &'a [Arc<Policy>],
     section: Section,
     wanted: &Wanted<'_>,
     max: usize,

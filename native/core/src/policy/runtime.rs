@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use ima_assay_digest::hex;
 use serde_json::json;
 
 use super::python_json;
@@ -138,12 +139,6 @@ impl Format for RuntimePolicy {
         python_json::write(&settings.verification_keys, out);
         out.extend_from_slice(b"}");
     }
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    let mut hex = Vec::new();
-    ima_assay_digest::encode_hex(bytes, &mut hex);
-    String::from_utf8(hex).unwrap_or_default()
 }
 
 #[cfg(test)]

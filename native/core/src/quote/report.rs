@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use ima_assay_digest::{Algorithm, Digest};
+use ima_assay_digest::{Algorithm, Digest, hex};
 
 use super::attest::PcrDigestFault;
 use super::{Attest, AttestFault, KeyAttribute, QuoteScheme};
@@ -212,10 +212,4 @@ impl fmt::Display for QuoteFailure<'_> {
             Self::PcrDigest(PcrDigestFailure::Incomplete(fault)) => fault.fmt(f),
         }
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    let mut digits = Vec::new();
-    ima_assay_digest::encode_hex(bytes, &mut digits);
-    String::from_utf8(digits).unwrap_or_default()
 }

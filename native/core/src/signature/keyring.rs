@@ -3,9 +3,8 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use ima_assay_digest::Digest;
+use ima_assay_digest::{Digest, hex};
 
-use super::outcome::hex;
 use super::{
     DigestKind, FileDigest, ImaSignature, KeyName, SignatureKind, SignatureOutcome, SignerName, keylime,
 };

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use ima_assay_digest::{Algorithm, Digest, encode_hex};
+use ima_assay_digest::{Algorithm, Digest};
 
 use super::{AppendedFault, HeaderFault, MetadataFault, SignatureKind, SignerName, VerificationKey};
 use crate::public_key::{KeyKind, Refusal};
@@ -179,11 +179,4 @@ impl fmt::Display for SignatureOutcome<'_> {
             Self::MetadataMismatch(fault) => fault.fmt(f),
         }
     }
-}
-
-/// Bytes as hex digits.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    let mut digits = Vec::new();
-    encode_hex(bytes, &mut digits);
-    String::from_utf8(digits).unwrap_or_default()
 }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use ima_assay_digest::hex;
+
 use crate::path::Escaped;
 
 macro_rules! codes {
@@ -181,13 +183,6 @@ pub(super) fn shown(name: &[u8]) -> String {
         Some(start) if start.len() < name.len() => format!("{}…", Escaped(start)),
         _ => Escaped(name).to_string(),
     }
-}
-
-/// Lower-case hex digits.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    let mut digits = Vec::with_capacity(bytes.len().saturating_mul(2));
-    ima_assay_digest::encode_hex(bytes, &mut digits);
-    String::from_utf8(digits).unwrap_or_default()
 }
 
 /// `algorithm:hex`; the hex digits alone if the algorithm is not known.

@@ -23,7 +23,7 @@ const KEYLIME_BANKS: [Algorithm; 5] = [
 ];
 
 /// The PCR that Keylime looks at.
-const KEYLIME_PCR: u8 = 10;
+pub(super) const KEYLIME_PCR: u8 = 10;
 
 /// What a replay should reach.
 pub(super) struct Goals {
@@ -41,10 +41,7 @@ impl Goals {
         unchecked: &mut Unchecked,
     ) -> Self {
         let mut expected = Pcrs::default();
-        let mut start = Pcrs::default();
-        for (_, index, value) in evidence.start.iter() {
-            start.insert(index.into(), *value);
-        }
+        let mut start = all(&evidence.start);
         for (_, index, value) in evidence.pcrs.iter() {
             if options.pcrs.contains(&index) {
                 expected.insert(index.into(), *value);
@@ -132,6 +129,15 @@ impl Goals {
     }
 }
 
+/// Values as the replay takes them.
+pub(super) fn all(values: &PcrValues) -> Pcrs {
+    let mut pcrs = Pcrs::default();
+    for (_, index, value) in values.iter() {
+        pcrs.insert(index.into(), *value);
+    }
+    pcrs
+}
+
 /// `BANK:INDEX`.
 pub(super) fn pcr_name(bank: Algorithm, index: u32) -> String {
     format!("{}:{index}", bank_name(bank))
@@ -139,13 +145,32 @@ pub(super) fn pcr_name(bank: Algorithm, index: u32) -> String {
 
 /// Names the given values that a quote does not cover: nobody vouches for them.
 pub(super) fn name_uncovered(attest: &Attest<'_>, pcrs: &PcrValues, unchecked: &mut Unchecked) {
-    let uncovered: Vec<String> = pcrs
+    let uncovered = pcrs
         .iter()
-        .filter(|(bank, index, _)| !attest.selection.covers(*bank, *index))
-        .map(|(bank, index, _)| pcr_name(bank, index.into()))
-        .collect();
-    if !uncovered.is_empty() {
-        let names = uncovered.join(" ");
+        .map(|(bank, index, _)| (bank, index))
+        .filter(|&(bank, index)| !attest.selection.covers(bank, index));
+    let names = name_ranges(uncovered);
+    if !names.is_empty() {
         unchecked.add(format!("PCR values that the quote does not cover: {names}"));
     }
+}
+
+/// `BANK:INDEX` or `BANK:FIRST-LAST` of PCRs that come by bank, then by index.
+pub(super) fn name_ranges(pcrs: impl Iterator<Item = (Algorithm, u8)>) -> String {
+    let mut ranges: Vec<(Algorithm, u8, u8)> = Vec::new();
+    for (bank, index) in pcrs {
+        match ranges.last_mut() {
+            Some((of, _, last)) if *of == bank && last.checked_add(1) == Some(index) => *last = index,
+            _ => ranges.push((bank, index, index)),
+        }
+    }
+    let names = ranges.into_iter().map(|(bank, first, last)| {
+        let name = pcr_name(bank, first.into());
+        if first == last {
+            name
+        } else {
+            format!("{name}-{last}")
+        }
+    });
+    names.collect::<Vec<_>>().join(" ")
 }

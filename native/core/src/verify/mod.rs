@@ -47,7 +47,6 @@ mod run;
 mod signatures;
 mod strict;
 mod subject;
-mod tape;
 mod templates;
 #[cfg(test)]
 mod tests;

@@ -1,9 +1,9 @@
 //! A quote: its own checks, and what it says that the replay has to reach.
 
-use ima_assay_digest::{Algorithm, Digest};
+use ima_assay_digest::{Algorithm, Digest, hex};
 
 use super::evidence::{Evidence, Options, QuoteEvidence};
-use super::finding::{Finding, FindingCode, hex};
+use super::finding::{Finding, FindingCode};
 use super::goals::{name_uncovered, pcr_name};
 use super::recorder::Recorder;
 use super::report::{QuoteCheckReport, QuoteReport};

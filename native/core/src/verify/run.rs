@@ -6,7 +6,7 @@ use super::context::Context;
 use super::evidence::{Evidence, Options, Rules};
 use super::excludes::Excludes;
 use super::finding::{Difference, Finding, FindingCode, shown};
-use super::goals::Goals;
+use super::goals::{self, Goals, KEYLIME_PCR};
 use super::keylime::{self, Facts, Keylime, why};
 use super::pcrs;
 use super::quotes;
@@ -14,7 +14,6 @@ use super::recorder::{First, Recorder};
 use super::report::{Accepted, ListReport, Report, Verdict};
 use super::strict::Strict;
 use super::subject::{Seen, Subject};
-use super::tape::Tapes;
 use super::templates::Templates;
 use super::unchecked::Unchecked;
 use crate::measurement::{Encoding, Item, Reader, Replay};
@@ -61,7 +60,7 @@ pub fn verify(mut evidence: Evidence<'_>, options: &Options) -> Result<Report, V
             options,
             requires_signatures: !keys.is_empty(),
             keys,
-            boot: Boot::new(&evidence.pcrs, &evidence.boot_aggregates),
+            boot: Boot::new(&goals::all(&evidence.pcrs), &evidence.boot_aggregates),
             entries_before: evidence.entries_before,
             accepted: Accepted::default(),
             early_boot: None,
@@ -75,9 +74,8 @@ pub fn verify(mut evidence: Evidence<'_>, options: &Options) -> Result<Report, V
     };
     run.before_list(evidence.policies, quoted.holds_for_keylime);
     let list = std::mem::take(&mut evidence.list);
-    let (list, tapes) = Tapes::of(list, options.limits.max_entry_bytes);
     let reader = Reader::of_segments(list, options.limits.clone())?.after_entries(evidence.entries_before);
-    let list = run.read(reader, &tapes)?;
+    let list = run.read(reader)?;
     run.finish(list, &goals, quoted.report, options)
 }
 
@@ -150,8 +148,9 @@ impl Run<'_> {
         }
     }
 
-    fn read(&mut self, mut reader: Reader<'_>, tapes: &Tapes) -> Result<ListReport, VerifyError> {
+    fn read(&mut self, mut reader: Reader<'_>) -> Result<ListReport, VerifyError> {
         let before = reader.entries();
+        let bank = self.keylime.bank();
         loop {
             self.cx.begin();
             match reader.next()? {
@@ -159,14 +158,18 @@ impl Run<'_> {
                 Some(Item::Fault(fault)) => {
                     let was_over = self.keylime.is_over();
                     Strict::fault(fault, &mut self.cx);
-                    let text = tapes.text(fault.at, 1);
-                    self.keylime.fault(fault, text.as_deref(), &mut self.cx);
+                    self.follow_to_the_end();
+                    self.keylime.fault(fault, reader.text(), &mut self.cx);
                     if !was_over {
                         self.compare(fault.at.entry, None, Facts::default());
                     }
                 }
                 Some(Item::Entry(entry)) => {
                     let check = self.replay.extend(&entry);
+                    if let Some(bank) = bank {
+                        self.keylime
+                            .follow(self.replay.value_before(bank, KEYLIME_PCR.into()));
+                    }
                     let subject = Subject::of(&entry);
                     self.templates.count(entry.template());
                     if entry.number() == before.saturating_add(1) {
@@ -182,9 +185,7 @@ impl Run<'_> {
                     };
                     let was_over = self.keylime.is_over();
                     self.strict.entry(seen, &mut self.cx);
-                    let lines = entry.notes().line_ends_in_name.saturating_add(1);
-                    let text = tapes.text(entry.at(), lines);
-                    self.keylime.entry(seen, text.as_deref(), &mut self.cx);
+                    self.keylime.entry(seen, &mut self.cx);
                     if !was_over {
                         self.compare_entry(seen);
                     }
@@ -192,7 +193,8 @@ impl Run<'_> {
             }
         }
         self.cx.begin();
-        self.keylime.rest(&tapes.rest(), reader.entries(), &mut self.cx);
+        self.follow_to_the_end();
+        self.keylime.rest(reader.rest(), reader.entries(), &mut self.cx);
         self.compare(reader.entries(), None, Facts::default());
         let entries = reader.entries().saturating_sub(before);
         if entries == 0 {
@@ -208,6 +210,14 @@ impl Run<'_> {
             templates: std::mem::take(&mut self.templates).into_counts(),
             violations: self.violations,
         })
+    }
+
+    /// Gives Keylime the value after the entry that was extended last.
+    fn follow_to_the_end(&mut self) {
+        if let Some(bank) = self.keylime.bank() {
+            self.keylime
+                .follow(self.replay.value_after(bank, KEYLIME_PCR.into()));
+        }
     }
 
     fn compare_entry(&mut self, seen: Seen<'_, '_>) {

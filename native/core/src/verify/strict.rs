@@ -11,10 +11,12 @@
 //! anything else                              a finding
 //! ```
 
-use super::boot::{BOOT_AGGREGATE, BOOT_AGGREGATE_LATE, Boot, BootJudgement};
+use ima_assay_digest::hex;
+
+use super::boot::{Boot, BootJudgement};
 use super::context::Context;
 use super::evidence::Options;
-use super::finding::{Finding, FindingCode, hex, tagged};
+use super::finding::{Finding, FindingCode, tagged};
 use super::listing::Wanted;
 use super::report::Accepted;
 use super::subject::Seen;
@@ -82,10 +84,7 @@ impl Strict<'_> {
     }
 
     fn violation(&mut self, seen: Seen<'_, '_>, cx: &mut Context) {
-        let is_disguised = seen
-            .subject
-            .digest
-            .is_some_and(|digest| digest.digest.iter().any(|&byte| byte != 0));
+        let is_disguised = seen.subject.digest.is_some_and(|digest| !digest.is_zero());
         if !is_disguised && !self.options.violations_fail {
             cx.unchecked.counts.violations = cx.unchecked.counts.violations.saturating_add(1);
             return;
@@ -121,8 +120,8 @@ impl Strict<'_> {
             }
             return;
         };
-        let is_boot =
-            name.starts_with(BOOT_AGGREGATE) && matches!(name, BOOT_AGGREGATE | BOOT_AGGREGATE_LATE);
+        // Most names are paths, and need no second look.
+        let is_boot = !name.starts_with(b"/") && seen.entry.is_named_boot_aggregate();
         if is_boot && self.boot_aggregate(seen, name, &digest, cx) {
             return;
         }
@@ -203,7 +202,7 @@ impl Strict<'_> {
                 true
             }
             BootJudgement::Differs(expected) if is_first => {
-                let is_zero = digest.digest.iter().all(|&byte| byte == 0);
+                let is_zero = digest.is_zero();
                 let problem = if is_zero {
                     "the boot aggregate is zero: the kernel found no TPM when it started"
                 } else {

@@ -211,8 +211,13 @@ impl Chain {
 
     /// The value of a PCR, if it is known.
     pub(super) fn value(&self, index: u32) -> Option<&[u8]> {
-        let register = self.register(index).filter(|register| register.ended.is_none())?;
-        register.room.get(..self.len)
+        self.value_before(index, u64::MAX)
+    }
+
+    /// The value of a PCR, if it is known before this entry, which may be pending.
+    pub(super) fn value_before(&self, index: u32, entry: u64) -> Option<&[u8]> {
+        let is_known = |register: &&Register| register.ended.is_none_or(|ended| ended >= entry);
+        self.register(index).filter(is_known)?.room.get(..self.len)
     }
 
     /// The entry after which the value of a PCR is not known any more.

@@ -23,7 +23,7 @@ use ima_assay_digest::{Algorithm, Digest, Hasher, MAX_LEN};
 
 use super::entry::{Check, Entry};
 use crate::error::{Explain, Place};
-use bank::{Bank, Expected};
+use bank::{Bank, Chain, Expected};
 
 /// By which rule entries are extended into a bank.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -236,6 +236,24 @@ impl Replay {
         }
         self.pending = Some((entry.number(), entry.pcr));
         check
+    }
+
+    /// What a PCR has before the entry that was extended last, by the rule of today's kernels and recomputed
+    /// template hashes. None if it is not known, or the bank is not replayed.
+    #[must_use]
+    pub fn value_before(&self, bank: Algorithm, index: u32) -> Option<&[u8]> {
+        self.recomputed(bank)?.value_before(index, self.entries)
+    }
+
+    /// What a PCR has after the entry that was extended last, otherwise as [`Replay::value_before`].
+    pub fn value_after(&mut self, bank: Algorithm, index: u32) -> Option<&[u8]> {
+        self.advance(None, None);
+        self.recomputed(bank)?.value(index)
+    }
+
+    fn recomputed(&self, bank: Algorithm) -> Option<&Chain> {
+        let bank = self.banks.iter().find(|known| known.algorithm() == bank)?;
+        bank.chain(Rule::PerBank, Hashes::Recomputed)
     }
 
     /// The digest of the last entry's template data.

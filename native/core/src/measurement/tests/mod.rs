@@ -8,6 +8,7 @@ mod lines;
 mod made;
 mod properties;
 mod replays;
+mod texts;
 mod truncation;
 mod vectors;
 

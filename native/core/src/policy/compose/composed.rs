@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use ima_assay_digest::{Algorithm, Digest};
+use ima_assay_digest::{Algorithm, Digest, hex};
 use serde_json::{Map, Value, json};
 
 use super::{ComposeError, Draft, Named, Note, Origin};
 use crate::allowlist::{Allowlist, AllowlistError, Flat, Format, Json, Listed, Writer};
 use crate::path::Escaped;
-use crate::policy::runtime::{MIN_DIGEST_BYTES, hex};
+use crate::policy::runtime::MIN_DIGEST_BYTES;
 use crate::policy::{Dialect, PolicySettings, RuntimePolicy, Section, Shape};
 
 /// How a policy is written.

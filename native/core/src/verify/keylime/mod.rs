@@ -22,7 +22,7 @@ use super::evidence::Options;
 use super::finding::{Finding, FindingCode, shown, tagged};
 use super::listing::Wanted;
 use super::subject::Seen;
-use crate::measurement::{ByteOrder, Check, Fault, ListHash, Notes, Problem};
+use crate::measurement::{ByteOrder, Check, Fault, ListHash, Notes, Problem, Text};
 use crate::policy::{KeylimeAnswer, PolicySet, Section};
 use crate::signature::Keyring;
 use keys::{Buffer, Keys};
@@ -103,19 +103,43 @@ impl<'e> Keylime<'e> {
         self.is_over
     }
 
-    /// An entry, and its text if that is known: all the lines that Keylime is given for it.
-    pub(super) fn entry(&mut self, seen: Seen<'_, '_>, text: Option<&[u8]>, cx: &mut Context) {
+    /// The bank whose value is compared, if there is one.
+    pub(super) fn bank(&self) -> Option<Algorithm> {
+        self.running.as_ref().map(Running::bank)
+    }
+
+    /// The replay's value of PCR 10, before an entry or at the end of the list.
+    pub(super) fn follow(&mut self, value: Option<&[u8]>) {
+        if let Some(running) = &mut self.running {
+            running.follow(value);
+        }
+    }
+
+    /// An entry that the replay has extended.
+    pub(super) fn entry(&mut self, seen: Seen<'_, '_>, cx: &mut Context) {
         if self.is_over {
             return;
         }
+        let text = match seen.entry.text() {
+            Text::Known(text) => Some(text),
+            Text::Binary | Text::Lost => None,
+        };
         let place = Place {
             number: seen.entry.number(),
             seen: Some(seen),
         };
+        if seen.entry.text() == Text::Lost {
+            unparsable(place, cx);
+        }
         let mode = Mode::of(seen.entry.template());
         // A line that starts like this is the whole text: the others have nothing before their entry.
         let is_plain = text.is_none_or(|text| text.starts_with(b"10 "));
-        if let Some(line) = mode.filter(|_| is_plain).and_then(|mode| plain(mode, seen)) {
+        let line = mode.filter(|_| is_plain).and_then(|mode| plain(mode, seen));
+        let is_replayed = line.as_ref().is_some_and(|line| self.is_replayed(line, seen));
+        if let Some(running) = self.running.as_mut().filter(|_| !is_replayed) {
+            running.leave();
+        }
+        if let Some(line) = line {
             let is_of_log = seen.entry.list_hash() == ListHash::Of(self.log_algorithm);
             let reading = Reading {
                 line,
@@ -139,7 +163,7 @@ impl<'e> Keylime<'e> {
     }
 
     /// Something that is no entry to the reader.
-    pub(super) fn fault(&mut self, fault: Fault, text: Option<&[u8]>, cx: &mut Context) {
+    pub(super) fn fault(&mut self, fault: Fault, text: Text<'_>, cx: &mut Context) {
         if self.is_over {
             return;
         }
@@ -148,15 +172,12 @@ impl<'e> Keylime<'e> {
             seen: None,
         };
         match (text, fault.problem) {
-            (Some(text), _) => self.lines(text, place, cx),
+            (Text::Known(text), _) => self.lines(text, place, cx),
             // The end: nothing that Keylime gets to see.
-            (
-                None,
-                Problem::KexecTruncated { .. } | Problem::KexecCount { .. } | Problem::Truncated { .. },
-            ) => {}
-            (None, Problem::PcrOutOfRange { .. }) => self.lost(event::IMA_PCR, place, cx),
-            (None, Problem::HashLength { .. }) => self.lost(event::IMA_HASH, place, cx),
-            (None, _) => unparsable(place, cx),
+            (_, Problem::KexecTruncated { .. } | Problem::KexecCount { .. } | Problem::Truncated { .. }) => {}
+            (_, Problem::PcrOutOfRange { .. }) => self.lost(event::IMA_PCR, place, cx),
+            (_, Problem::HashLength { .. }) => self.lost(event::IMA_HASH, place, cx),
+            (_, _) => unparsable(place, cx),
         }
     }
 
@@ -192,6 +213,9 @@ impl<'e> Keylime<'e> {
             }
             match scratch.read(line) {
                 Ok(line) => {
+                    if let Some(running) = &mut self.running {
+                        running.leave();
+                    }
                     let reading = Reading {
                         line,
                         is_hash_right: None,
@@ -211,10 +235,19 @@ impl<'e> Keylime<'e> {
         self.is_over = true;
     }
 
+    /// Whether the template hash is this byte again and again, and as long as Keylime expects it.
+    fn is_filled_with(&self, byte: u8, line: &Line<'_>) -> bool {
+        line.recorded.len() == self.log_algorithm.len() && line.recorded.iter().all(|&found| found == byte)
+    }
+
+    /// Whether Keylime extends the same as the replay does into PCR 10.
+    fn is_replayed(&self, line: &Line<'_>, seen: Seen<'_, '_>) -> bool {
+        line.is_pcr_10 && self.is_filled_with(0, line) == seen.entry.is_violation()
+    }
+
     fn judge(&mut self, reading: &Reading<'_>, place: Place<'_, '_>, cx: &mut Context) {
         let line = &reading.line;
-        let has_length = line.recorded.len() == self.log_algorithm.len();
-        let is_violation = has_length && line.recorded.iter().all(|&byte| byte == 0);
+        let is_violation = self.is_filled_with(0, line);
         if let Some(running) = self.running.as_mut().filter(|running| !running.is_done()) {
             running.extend(&if is_violation {
                 Contribution::Violation
@@ -226,8 +259,7 @@ impl<'e> Keylime<'e> {
         if !line.is_pcr_10 {
             report(event::IMA_PCR, number, name, cx);
         }
-        let is_ones = has_length && line.recorded.iter().all(|&byte| byte == 0xff);
-        if is_violation || is_ones {
+        if is_violation || self.is_filled_with(0xff, line) {
             if self.reports_violations {
                 report(event::TOMTOU, number, name, cx);
             }

@@ -24,8 +24,11 @@ pub(super) enum Contribution<'a> {
 }
 
 /// Extends and compares. As in [`crate::measurement::Replay`] extensions lag by one entry, so that each can be
-/// hashed side by side with the bytes of the next.
+/// hashed side by side with the bytes of the next. As long as Keylime reads every entry as we do, the value is that
+/// of the replay and taken from there.
 pub(super) struct Running {
+    /// Whether the value is still that of the replay.
+    follows: bool,
     hasher: ShortHasher,
     len: usize,
     goal: Goal,
@@ -46,6 +49,7 @@ impl Running {
                 .for_each(|(to, from)| *to = *from);
         }
         let mut running = Self {
+            follows: true,
             hasher: ShortHasher::new(bank),
             len: bank.len(),
             goal,
@@ -63,13 +67,36 @@ impl Running {
         self.is_found || self.is_lost
     }
 
+    pub(super) fn bank(&self) -> Algorithm {
+        self.hasher.algorithm()
+    }
+
+    /// Takes the replay's value after all entries so far, if Keylime read all of them as we do.
+    pub(super) fn follow(&mut self, value: Option<&[u8]>) {
+        if !self.follows || self.is_done() {
+            return;
+        }
+        match value {
+            Some(value) => {
+                self.room.iter_mut().zip(value).for_each(|(to, from)| *to = *from);
+                self.compare();
+            }
+            None => self.lose(),
+        }
+    }
+
     pub(super) fn lose(&mut self) {
         self.settle();
         self.is_lost = true;
     }
 
+    /// Keylime reads the entry that comes now in another way than the replay.
+    pub(super) fn leave(&mut self) {
+        self.follows = false;
+    }
+
     pub(super) fn extend(&mut self, contribution: &Contribution<'_>) {
-        if self.is_done() {
+        if self.is_done() || self.follows {
             return;
         }
         let Contribution::Of(bytes) = contribution else {

@@ -1,6 +1,8 @@
 """Asks Keylime's own code about measurement lists: a JSON job a line in, a JSON answer a line out."""
 
 import base64
+import contextlib
+import io
 import json
 import logging
 import os
@@ -9,6 +11,7 @@ import sys
 logging.disable(logging.CRITICAL)
 
 from keylime import config, failure
+from keylime.cmd import convert_runtime_policy
 from keylime.common.algorithms import Hash
 from keylime.ima import ast, ima
 from keylime.ima.file_signatures import ImaKeyring, ImaKeyrings
@@ -48,6 +51,10 @@ for job in map(json.loads, sys.stdin):
     line = 0
     events.clear()
     is_tomtou = job["tomtou"]
+    if "hashes" in (job["policy"] or {}):
+        # An old allowlist, which has to be converted before it is uploaded.
+        with contextlib.redirect_stdout(io.StringIO()):
+            job["policy"] = convert_runtime_policy._convert_json_allowlist(job["policy"])
     keyrings = None
     if job["policy"] is not None or job["keys"]:
         keyrings = ImaKeyrings()

@@ -375,3 +375,23 @@ fn faults_of_the_list_are_findings() {
     assert_eq!(codes(&strict), [(3, FindingCode::EntryMalformed)]);
     assert_eq!(events(&keylime), [(3, "ima.parser.entry")]);
 }
+
+#[test]
+fn neighbouring_pcrs_are_named_together() {
+    let (sha1, sha256) = (Algorithm::Sha1, Algorithm::Sha256);
+    let names = |pcrs: &[(Algorithm, u8)]| goals::name_ranges(pcrs.iter().copied());
+    assert_eq!(names(&[]), "");
+    assert_eq!(names(&[(sha1, 10)]), "sha1:10");
+    assert_eq!(
+        names(&[
+            (sha1, 0),
+            (sha1, 1),
+            (sha1, 2),
+            (sha256, 3),
+            (sha256, 5),
+            (sha256, 6)
+        ]),
+        "sha1:0-2 sha256:3 sha256:5-6"
+    );
+    assert_eq!(names(&[(sha1, 255), (sha256, 0)]), "sha1:255 sha256:0");
+}

@@ -1,0 +1,137 @@
+//! Why a disk image cannot be read.
+
+use std::io;
+use std::sync::Arc;
+
+use super::ext4::Ext4Error;
+use super::qcow2::Qcow2Error;
+use crate::error::{Explain, Place};
+
+/// Why a disk image cannot be read.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum DiskError {
+    /// The operating system said no.
+    #[error("{0}")]
+    Io(#[source] Arc<io::Error>),
+    /// Something lies beyond the end of what should hold it.
+    #[error("byte {offset} is needed, and there are only {size}")]
+    BeyondEnd {
+        /// What is needed.
+        offset: u64,
+        /// Bytes that there are.
+        size: u64,
+    },
+    /// The container.
+    #[error(transparent)]
+    Qcow2(#[from] Qcow2Error),
+    /// The partition table.
+    #[error("partition table, byte {offset}: {problem}")]
+    Table {
+        /// Where it is on the disk.
+        offset: u64,
+        /// What is wrong.
+        problem: &'static str,
+    },
+    /// A filesystem.
+    #[error(transparent)]
+    Ext4(#[from] Ext4Error),
+    /// A filesystem that is wanted and not understood.
+    #[error("{volume} is {kind}, which cannot be read")]
+    FilesystemUnsupported {
+        /// Which part of the disk.
+        volume: String,
+        /// What it is.
+        kind: &'static str,
+    },
+    /// The partition that was asked for.
+    #[error("there is no partition {number}; there are {known}")]
+    PartitionMissing {
+        /// Its number.
+        number: u32,
+        /// Those that there are.
+        known: String,
+    },
+    /// No filesystem looks like the root of a system.
+    #[error("no root filesystem found; there are {known}")]
+    RootMissing {
+        /// The parts of the disk and what they are.
+        known: String,
+    },
+    /// Its files are larger than what was allowed.
+    #[error("the files of the image have more than {limit} bytes together")]
+    TooLarge {
+        /// The limit.
+        limit: u64,
+    },
+    /// Its paths are longer than what was allowed.
+    #[error("the paths of the image have more than {limit} bytes together")]
+    TooMuchText {
+        /// The limit.
+        limit: u64,
+    },
+    /// Several do.
+    #[error("several filesystems may be the root: {candidates}")]
+    RootAmbiguous {
+        /// Which.
+        candidates: String,
+    },
+}
+
+impl From<io::Error> for DiskError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(Arc::new(error))
+    }
+}
+
+impl Explain for DiskError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Io(_) => "IMAGE_UNREADABLE",
+            Self::BeyondEnd { .. } => "DISK_TRUNCATED",
+            Self::Qcow2(error) => error.code(),
+            Self::Table { .. } => "PARTITION_TABLE_MALFORMED",
+            Self::Ext4(error) => error.code(),
+            Self::FilesystemUnsupported { .. } => "FILESYSTEM_UNSUPPORTED",
+            Self::PartitionMissing { .. } => "PARTITION_MISSING",
+            Self::RootMissing { .. } => "ROOT_MISSING",
+            Self::RootAmbiguous { .. } => "ROOT_AMBIGUOUS",
+            Self::TooLarge { .. } => "DISK_TOO_LARGE",
+            Self::TooMuchText { .. } => "DISK_TOO_MUCH_TEXT",
+        }
+    }
+
+    fn place(&self) -> Place {
+        match self {
+            Self::BeyondEnd { offset, .. } | Self::Table { offset, .. } => Place {
+                offset_bytes: Some(*offset),
+                ..Place::default()
+            },
+            Self::Qcow2(error) => error.place(),
+            Self::Ext4(error) => error.place(),
+            _ => Place::default(),
+        }
+    }
+
+    fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Io(_) => Some("check that the file may be read"),
+            Self::BeyondEnd { .. } => {
+                Some("the image is cut; copy it again and compare its size with the original's")
+            }
+            Self::Qcow2(error) => error.hint(),
+            Self::Table { .. } => Some("look at it with `sgdisk --verify`, and copy the image again"),
+            Self::Ext4(error) => error.hint(),
+            Self::FilesystemUnsupported { .. } => Some(
+                "leave it out with --skip and the path it is mounted on, or mount it and give its directory",
+            ),
+            Self::PartitionMissing { .. } => Some("`ima-assay inspect` shows the partitions"),
+            Self::RootMissing { .. } => {
+                Some("name the partition with --partition, or mount the image and give its directory")
+            }
+            Self::RootAmbiguous { .. } => Some("name the one with --partition"),
+            Self::TooLarge { .. } => Some("if the image is meant to be so, raise --limit max-unpacked-bytes"),
+            Self::TooMuchText { .. } => Some("if the image is meant to be so, raise --limit max-text-bytes"),
+        }
+    }
+}

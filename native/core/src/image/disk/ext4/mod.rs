@@ -1,0 +1,140 @@
+//! ext2, ext3 and ext4, read and never written.
+//!
+//! ```text
+//! superblock ─► descriptor of a block group ─► table of inodes ─► inode ─► extents or block map ─► blocks
+//! directory: blocks of names, each with the number of an inode; the root is inode 2
+//! ```
+//!
+//! Every checksum that the filesystem has is checked, and what is not known is refused. Source: Linux, `fs/ext4`.
+
+mod checksum;
+mod content;
+mod directory;
+mod error;
+mod inode;
+mod map;
+mod superblock;
+
+use std::sync::Arc;
+
+pub(super) use content::Bytes;
+pub use error::Ext4Error;
+use inode::Inode;
+pub(super) use inode::Kind;
+use superblock::Superblock;
+pub(super) use superblock::looks_like;
+
+use super::DiskError;
+use super::number::index;
+use super::read_at::ReadAt;
+
+const ROOT: u32 = 2;
+
+/// A filesystem.
+pub(super) struct Ext4 {
+    volume: Arc<dyn ReadAt>,
+    superblock: Superblock,
+}
+
+/// A file, directory or something else.
+#[derive(Debug, Clone)]
+pub(super) struct Node(Inode);
+
+impl Node {
+    pub(super) fn number(&self) -> u32 {
+        self.0.number
+    }
+
+    pub(super) fn kind(&self) -> Kind {
+        self.0.kind()
+    }
+
+    pub(super) fn mode(&self) -> u32 {
+        self.0.mode.into()
+    }
+
+    pub(super) fn uid(&self) -> u32 {
+        self.0.uid
+    }
+
+    pub(super) fn gid(&self) -> u32 {
+        self.0.gid
+    }
+
+    pub(super) fn links(&self) -> u16 {
+        self.0.links
+    }
+
+    pub(super) fn size_bytes(&self) -> u64 {
+        self.0.size_bytes
+    }
+}
+
+impl Ext4 {
+    /// Reads the superblock.
+    pub(super) fn open(volume: Arc<dyn ReadAt>) -> Result<Self, DiskError> {
+        let superblock = Superblock::read(volume.as_ref())?;
+        Ok(Self { volume, superblock })
+    }
+
+    pub(super) fn label(&self) -> &str {
+        &self.superblock.label
+    }
+
+    pub(super) fn uuid(&self) -> &[u8; 16] {
+        &self.superblock.uuid
+    }
+
+    pub(super) fn root(&self) -> Result<Node, DiskError> {
+        let root = self.node(ROOT)?;
+        match root.kind() {
+            Kind::Directory => Ok(root),
+            _ => Err(root.0.corrupt("the root is no directory")),
+        }
+    }
+
+    /// What has this number.
+    pub(super) fn node(&self, number: u32) -> Result<Node, DiskError> {
+        self.inode(number).map(Node)
+    }
+
+    /// Names and numbers of what is in a directory.
+    pub(super) fn list(&self, directory: &Node) -> Result<Vec<(Vec<u8>, u32)>, DiskError> {
+        let entries = self.entries(&directory.0)?;
+        Ok(entries
+            .into_iter()
+            .map(|entry| (entry.name, entry.inode))
+            .collect())
+    }
+
+    /// The block that a file starts in: a number to sort by, 0 where there is none.
+    pub(super) fn first_block(&self, file: &Node) -> u64 {
+        let block = &file.0.block;
+        let at: usize = if file.0.has_extents() { 20 } else { 0 };
+        super::number::le32(block, at).into()
+    }
+
+    /// The bytes of a file.
+    pub(super) fn bytes(&self, file: &Node) -> Bytes<'_> {
+        Bytes::new(self, file.0.clone())
+    }
+
+    /// The whole of a small file; none if it is larger.
+    pub(super) fn small_file(&self, file: &Node, max_bytes: u64) -> Result<Option<Vec<u8>>, DiskError> {
+        if file.size_bytes() > max_bytes {
+            return Ok(None);
+        }
+        let mut bytes = vec![0; index(file.size_bytes())];
+        self.bytes(file).read(&mut bytes)?;
+        Ok(Some(bytes))
+    }
+
+    /// The target of a symbolic link.
+    pub(super) fn target(&self, link: &Node) -> Result<Option<Vec<u8>>, DiskError> {
+        // Short targets stand in the place of the map.
+        if link.0.inline_rest.is_none() && link.size_bytes() < 60 {
+            return Ok(link.0.block.get(..index(link.size_bytes())).map(<[u8]>::to_vec));
+        }
+        self.small_file(link, 4096)
+    }
+}

@@ -1,0 +1,126 @@
+//! Disk images: a container, partitions, filesystems, and the root among them.
+//!
+//! ```text
+//! file ─► raw or qcow2 ─► partition table, or none ─► volumes ─► root ─► its fstab ─► files
+//! ```
+//!
+//! Everything is read through one trait of bytes by offset, from several threads at once: what opens an image
+//! reads its structures, and the hashing threads read the files.
+
+mod error;
+mod ext4;
+mod number;
+mod qcow2;
+mod read_at;
+mod root;
+mod table;
+#[cfg(test)]
+mod tests;
+mod volume;
+mod walk;
+
+use std::fs;
+use std::sync::Arc;
+
+pub use error::DiskError;
+pub use ext4::Ext4Error;
+use qcow2::Qcow2;
+pub use qcow2::Qcow2Error;
+use read_at::{Raw, ReadAt};
+use table::Table;
+use volume::Volume;
+use walk::Walk;
+
+use super::{Fact, ImageError, Layer, Note, Scan, Sink, Source};
+
+/// A disk image.
+pub struct Disk {
+    /// What `inspect` shows of the container.
+    container: (&'static str, Vec<(&'static str, Fact)>),
+    file_bytes: u64,
+    table: Option<Table>,
+    volumes: Vec<Volume>,
+}
+
+/// Whether the first bytes of a file are those of a disk image.
+#[must_use]
+pub fn looks_like(head: &[u8]) -> bool {
+    qcow2::looks_like(head) || ext4::looks_like(head) || table::looks_like(head)
+}
+
+impl Disk {
+    /// Opens a disk image.
+    ///
+    /// # Errors
+    /// [`ImageError::Disk`]: the container, the partition table or the start of a partition cannot be read.
+    pub fn open(file: fs::File) -> Result<Self, ImageError> {
+        Self::look(file).map_err(ImageError::from)
+    }
+
+    fn look(file: fs::File) -> Result<Self, DiskError> {
+        let raw: Arc<dyn ReadAt> = Arc::new(Raw::new(file)?);
+        let file_bytes = raw.size_bytes();
+        let head = read_at::read_vec(raw.as_ref(), 0, 4.min(number::index(file_bytes)))?;
+        let (disk, container): (Arc<dyn ReadAt>, _) = if qcow2::looks_like(&head) {
+            let qcow2 = Qcow2::open(raw)?;
+            let facts = qcow2.facts();
+            (Arc::new(qcow2), ("qcow2", facts))
+        } else {
+            (raw, ("raw", Vec::new()))
+        };
+        // A filesystem on the whole disk may have anything in its first sector.
+        let start = read_at::read_vec(disk.as_ref(), 0, number::index(disk.size_bytes().min(2048)))?;
+        let table = match ext4::looks_like(&start) {
+            true => None,
+            false => Table::read(disk.as_ref())?,
+        };
+        Ok(Self {
+            container,
+            file_bytes,
+            volumes: Volume::all(&disk, table.as_ref())?,
+            table,
+        })
+    }
+}
+
+impl Source for Disk {
+    fn scan<'s>(&'s self, scan: &Scan<'_>, sink: &mut dyn Sink<'s>) -> Result<Layer, ImageError> {
+        let root = root::find_root(&self.volumes, scan.selection.partition)?;
+        let mounts = root::mounts(root, &self.volumes)?;
+        if self.table.as_ref().is_some_and(|table| table.is_backup) {
+            sink.note(Note {
+                code: "GPT_BACKUP",
+                path: None,
+                offset_bytes: None,
+                text: "only the copy of the partition table at the end of the disk is whole".to_owned(),
+            });
+        }
+        Walk::new(scan, sink, &mounts, self.file_bytes).run()?;
+        let place = |volume: &Volume| {
+            let mount = mounts.iter().find(|mount| std::ptr::eq(mount.volume, volume));
+            mount.map(|mount| {
+                if mount.path.is_empty() {
+                    &b"/"[..]
+                } else {
+                    &mount.path
+                }
+            })
+        };
+        let (kind, mut facts) = self.container.clone();
+        facts.push((
+            "partitionTable",
+            Fact::Text(self.table.as_ref().map_or("none", |table| table.kind).to_owned()),
+        ));
+        Ok(Layer {
+            kind,
+            size_bytes: Some(self.file_bytes),
+            facts,
+            layers: self
+                .volumes
+                .iter()
+                .map(|volume| volume.layer(place(volume)))
+                .collect(),
+            ..Layer::default()
+        })
+    }
+}

@@ -1,0 +1,238 @@
+//! qcow2: a disk in clusters, those alone that were written, and each compressed if it was asked for.
+//!
+//! ```text
+//! offset in the disk ─► L1[offset ÷ what an L2 table covers] ─► L2[…] ─► cluster
+//!
+//! L2 entry   63 copied   62 compressed   61…
+//! standard   bits 9 to 55 offset in the file; 0 nothing is there; bit 0 reads as zeros (version 3)
+//! compressed bits 0 to x-1 offset in the file, the others up to 61 further sectors of 512 bytes
+//!            x = 62 - (bits of a cluster's size - 8)
+//! ```
+//!
+//! Source: QEMU, `docs/interop/qcow2.txt`.
+
+mod error;
+mod header;
+
+use std::io::Read as _;
+use std::sync::Arc;
+
+use flate2::{Decompress, FlushDecompress, Status};
+use quick_cache::sync::Cache;
+
+pub use error::Qcow2Error;
+use header::{Compression, Header, malformed};
+
+use super::DiskError;
+use super::number::{divide, index, len64};
+use super::read_at::{ReadAt, check_range, read_vec};
+use crate::image::Fact;
+
+/// Bytes of unpacked clusters, and again of L2 tables, that are kept for the next read.
+const CACHE_BYTES: usize = 32 << 20;
+
+const OFFSET_BITS: u64 = 0x00ff_ffff_ffff_fe00;
+const IS_COMPRESSED: u64 = 1 << 62;
+const READS_AS_ZEROS: u64 = 1;
+const SECTOR_BYTES: u64 = 512;
+
+/// The disk inside a qcow2 file.
+pub(super) struct Qcow2 {
+    file: Arc<dyn ReadAt>,
+    header: Header,
+    /// By their offset in the file.
+    tables: Cache<u64, Arc<[u64]>>,
+    /// By their L2 entry.
+    clusters: Cache<u64, Arc<[u8]>>,
+}
+
+/// Where the bytes of a run are.
+enum Mapping {
+    Zeros,
+    /// At this offset of the file.
+    At(u64),
+    /// Packed, by this L2 entry.
+    Packed(u64),
+}
+
+/// Whether a file is a qcow2.
+pub(super) fn looks_like(head: &[u8]) -> bool {
+    head.starts_with(header::MAGIC)
+}
+
+impl Qcow2 {
+    pub(super) fn open(file: Arc<dyn ReadAt>) -> Result<Self, DiskError> {
+        let header = Header::read(file.as_ref())?;
+        let kept = (CACHE_BYTES >> header.cluster_bits).max(8);
+        Ok(Self {
+            file,
+            header,
+            tables: Cache::new(kept),
+            clusters: Cache::new(kept),
+        })
+    }
+
+    /// What `inspect` shows of it.
+    pub(super) fn facts(&self) -> Vec<(&'static str, Fact)> {
+        vec![
+            ("version", Fact::Text(self.header.version.to_string())),
+            ("clusterBytes", Fact::Number(self.header.cluster_bytes())),
+            ("diskBytes", Fact::Number(self.header.size_bytes)),
+        ]
+    }
+
+    /// Where the byte at `offset` of the disk is, and how many bytes from there on are together.
+    fn map(&self, offset: u64) -> Result<(Mapping, u64), DiskError> {
+        let cluster_bytes = self.header.cluster_bytes();
+        let inside = offset & cluster_bytes.wrapping_sub(1);
+        let cluster = offset >> self.header.cluster_bits;
+        let left = cluster_bytes.saturating_sub(inside);
+        let entries = self.header.l2_entries();
+        let (row, column) = divide(cluster, entries);
+        let table_at = self.header.l1.get(index(row)).copied().unwrap_or(0) & OFFSET_BITS;
+        if table_at == 0 {
+            return Ok((Mapping::Zeros, left));
+        }
+        let table = self.table(table_at)?;
+        let width = if self.header.has_extended_l2 { 2 } else { 1 };
+        let column = index(column).saturating_mul(width);
+        let entry = table.get(column).copied().unwrap_or(0);
+        if entry & IS_COMPRESSED != 0 {
+            return Ok((Mapping::Packed(entry), left));
+        }
+        if self.header.has_extended_l2 {
+            let bitmap = table.get(column.saturating_add(1)).copied().unwrap_or(0);
+            return self.map_subcluster(entry, bitmap, inside, table_at);
+        }
+        let reads_as_zeros = self.header.version >= 3 && entry & READS_AS_ZEROS != 0;
+        match entry & OFFSET_BITS {
+            0 => Ok((Mapping::Zeros, left)),
+            _ if reads_as_zeros => Ok((Mapping::Zeros, left)),
+            at => Ok((Mapping::At(self.aligned(at)?.saturating_add(inside)), left)),
+        }
+    }
+
+    /// A cluster of 32 parts, each allocated (low half of the bitmap) or zeros (high half) by itself.
+    fn map_subcluster(
+        &self,
+        entry: u64,
+        bitmap: u64,
+        inside: u64,
+        table_at: u64,
+    ) -> Result<(Mapping, u64), DiskError> {
+        let bits = self.header.cluster_bits.saturating_sub(5);
+        let number = inside >> bits;
+        let left = (1_u64 << bits).saturating_sub(inside & (1_u64 << bits).wrapping_sub(1));
+        let is_allocated = bitmap >> number & 1 != 0;
+        let is_zeros = bitmap >> 32 >> number & 1 != 0;
+        match (is_allocated, is_zeros, entry & OFFSET_BITS) {
+            (true, true, _) => Err(malformed(table_at, "a subcluster is both allocated and zeros")),
+            (true, false, 0) => Err(malformed(table_at, "a subcluster is allocated nowhere")),
+            (true, false, at) => Ok((Mapping::At(self.aligned(at)?.saturating_add(inside)), left)),
+            (false, ..) => Ok((Mapping::Zeros, left)),
+        }
+    }
+
+    fn aligned(&self, at: u64) -> Result<u64, DiskError> {
+        if at & self.header.cluster_bytes().wrapping_sub(1) == 0 {
+            Ok(at)
+        } else {
+            Err(malformed(at, "a cluster starts between two clusters"))
+        }
+    }
+
+    fn table(&self, at: u64) -> Result<Arc<[u64]>, DiskError> {
+        self.tables.get_or_insert_with(&at, || {
+            let bytes = read_vec(
+                self.file.as_ref(),
+                self.aligned(at)?,
+                index(self.header.cluster_bytes()),
+            )?;
+            Ok(bytes
+                .as_chunks()
+                .0
+                .iter()
+                .map(|entry| u64::from_be_bytes(*entry))
+                .collect())
+        })
+    }
+
+    fn cluster(&self, entry: u64) -> Result<Arc<[u8]>, DiskError> {
+        self.clusters
+            .get_or_insert_with(&entry, || self.unpack(entry).map(Arc::from))
+    }
+
+    fn unpack(&self, entry: u64) -> Result<Vec<u8>, DiskError> {
+        let offset_bits = 62_u32.saturating_sub(self.header.cluster_bits.saturating_sub(8));
+        let offset = entry & (1_u64 << offset_bits).wrapping_sub(1);
+        let sectors = (entry & IS_COMPRESSED.wrapping_sub(1)) >> offset_bits;
+        let end = (offset & !(SECTOR_BYTES.wrapping_sub(1)))
+            .saturating_add(sectors.saturating_add(1).saturating_mul(SECTOR_BYTES));
+        // The last cluster may stand at the end of a file that ends within a sector.
+        let len = end.min(self.file.size_bytes()).saturating_sub(offset);
+        if len
+            > self
+                .header
+                .cluster_bytes()
+                .saturating_mul(2)
+                .saturating_add(SECTOR_BYTES)
+        {
+            return Err(malformed(
+                offset,
+                "a compressed cluster is longer than two plain ones",
+            ));
+        }
+        let packed = read_vec(self.file.as_ref(), offset, index(len))?;
+        let mut plain = vec![0; index(self.header.cluster_bytes())];
+        let is_whole = match self.header.compression {
+            Compression::Deflate => inflate(&packed, &mut plain),
+            Compression::Zstd => {
+                // Several frames can follow one another, and anything the last one.
+                let decoder = zstd::stream::read::Decoder::with_buffer(&packed[..]);
+                decoder.is_ok_and(|mut decoder| decoder.read_exact(&mut plain).is_ok())
+            }
+        };
+        if is_whole {
+            Ok(plain)
+        } else {
+            Err(Qcow2Error::ClusterCorrupt { offset }.into())
+        }
+    }
+}
+
+/// Raw deflate, until all of `plain` is there.
+fn inflate(packed: &[u8], plain: &mut [u8]) -> bool {
+    let mut inflater = Decompress::new(false);
+    let ended = inflater.decompress(packed, plain, FlushDecompress::Finish);
+    matches!(ended, Ok(Status::StreamEnd | Status::Ok | Status::BufError))
+        && inflater.total_out() == len64(plain)
+}
+
+impl ReadAt for Qcow2 {
+    fn size_bytes(&self) -> u64 {
+        self.header.size_bytes
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<(), DiskError> {
+        check_range(offset, buffer.len(), self.header.size_bytes)?;
+        let (mut offset, mut rest) = (offset, buffer);
+        while !rest.is_empty() {
+            let (mapping, left) = self.map(offset)?;
+            let len = rest.len().min(index(left));
+            let (now, later) = rest.split_at_mut_checked(len).unwrap_or_default();
+            match mapping {
+                Mapping::Zeros => now.fill(0),
+                Mapping::At(at) => self.file.read_at(at, now)?,
+                Mapping::Packed(entry) => {
+                    let cluster = self.cluster(entry)?;
+                    let start = index(offset & self.header.cluster_bytes().wrapping_sub(1));
+                    let from = cluster.get(start..).and_then(|from| from.get(..now.len()));
+                    now.copy_from_slice(from.ok_or(Qcow2Error::ClusterCorrupt { offset })?);
+                }
+            }
+            offset = offset.saturating_add(u64::try_from(len).unwrap_or(u64::MAX));
+            rest = later;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,210 @@
+//! Which volume is the root, and where its `fstab` mounts the others.
+
+use super::DiskError;
+use super::ext4::{Ext4, Kind, Node};
+use super::table::guid_text;
+use super::volume::Volume;
+
+/// Types of root partitions by the Discoverable Partitions Specification: x86-64, arm64.
+const ROOT_TYPES: [&str; 2] = [
+    "4f68bce3-e8cd-4db1-96e7-fbcaf984b709",
+    "b921b045-1df0-41c3-af44-4c6f280d3fae",
+];
+
+/// Labels that image builders give a root.
+const ROOT_LABELS: [&str; 3] = ["cloudimg-rootfs", "img-rootfs", "root"];
+
+const MAX_FSTAB_BYTES: u64 = 1 << 20;
+const MAX_LINKS: usize = 40;
+
+/// A volume at its place in the tree.
+pub(super) struct Mount<'d> {
+    pub(super) volume: &'d Volume,
+    /// Empty for the root.
+    pub(super) path: Vec<u8>,
+}
+
+/// The root among the volumes.
+///
+/// # Errors
+/// [`DiskError::PartitionMissing`], [`DiskError::RootMissing`], [`DiskError::RootAmbiguous`].
+pub(super) fn find_root(volumes: &[Volume], wanted: Option<u32>) -> Result<&Volume, DiskError> {
+    if let Some(number) = wanted {
+        let found = volumes.iter().find(|volume| volume.number() == Some(number));
+        return found.ok_or_else(|| DiskError::PartitionMissing {
+            number,
+            known: describe(volumes.iter()),
+        });
+    }
+    let readable: Vec<&Volume> = volumes
+        .iter()
+        .filter(|volume| volume.filesystem.is_some())
+        .collect();
+    let systems: Vec<&Volume> = readable
+        .iter()
+        .copied()
+        .filter(|volume| is_system(volume))
+        .collect();
+    let candidates = match (systems.as_slice(), readable.as_slice()) {
+        ([root], _) | ([], [root]) => return Ok(root),
+        ([], []) => {
+            return Err(DiskError::RootMissing {
+                known: describe(volumes.iter()),
+            });
+        }
+        ([], readable) => readable,
+        (systems, _) => systems,
+    };
+    let by_type = |volume: &&Volume| {
+        let type_id = volume.partition.as_ref().and_then(|partition| partition.type_id);
+        type_id.is_some_and(|type_id| ROOT_TYPES.contains(&guid_text(&type_id).as_str()))
+    };
+    let by_label = |volume: &&Volume| ROOT_LABELS.contains(&volume.label.as_str());
+    only(candidates, by_type)
+        .or_else(|| only(candidates, by_label))
+        .ok_or_else(|| DiskError::RootAmbiguous {
+            candidates: describe(candidates.iter().copied()),
+        })
+}
+
+fn only<'d>(volumes: &[&'d Volume], is_wanted: impl Fn(&&Volume) -> bool) -> Option<&'d Volume> {
+    let mut wanted = volumes.iter().copied().filter(|volume| is_wanted(volume));
+    wanted.next().filter(|_| wanted.next().is_none())
+}
+
+fn describe<'d>(volumes: impl Iterator<Item = &'d Volume>) -> String {
+    let all: Vec<String> = volumes.map(Volume::description).collect();
+    if all.is_empty() {
+        return "none".to_owned();
+    }
+    all.join(", ")
+}
+
+/// Whether it has what a system has.
+fn is_system(volume: &Volume) -> bool {
+    let Some(Ok(filesystem)) = &volume.filesystem else {
+        return false;
+    };
+    [&b"/etc/os-release"[..], b"/usr/lib/os-release"]
+        .iter()
+        .any(|path| matches!(look_up(filesystem, path), Ok(Some(_))))
+}
+
+/// What is at a path, links followed; none if nothing is.
+fn look_up(filesystem: &Ext4, path: &[u8]) -> Result<Option<Node>, DiskError> {
+    let mut directories = vec![filesystem.root()?];
+    let mut pending: Vec<Vec<u8>> = steps(path);
+    let mut links: usize = 0;
+    while let Some(step) = pending.pop() {
+        if step == b".." {
+            if directories.len() > 1 {
+                directories.pop();
+            }
+            continue;
+        }
+        let Some(directory) = directories.last().filter(|node| node.kind() == Kind::Directory) else {
+            return Ok(None);
+        };
+        let entries = filesystem.list(directory)?;
+        let Some((_, number)) = entries.into_iter().find(|(name, _)| *name == step) else {
+            return Ok(None);
+        };
+        let node = filesystem.node(number)?;
+        if node.kind() != Kind::Symlink {
+            directories.push(node);
+            continue;
+        }
+        links = links.saturating_add(1);
+        let Some(target) = filesystem.target(&node)?.filter(|_| links <= MAX_LINKS) else {
+            return Ok(None);
+        };
+        if target.starts_with(b"/") {
+            directories.truncate(1);
+        }
+        pending.extend(steps(&target));
+    }
+    Ok(directories.pop())
+}
+
+/// The steps of a path, the first one last.
+fn steps(path: &[u8]) -> Vec<Vec<u8>> {
+    let steps = path.split(|&byte| byte == b'/').rev();
+    steps
+        .filter(|step| !matches!(*step, [] | [b'.']))
+        .map(<[u8]>::to_vec)
+        .collect()
+}
+
+/// The root, and the others that its `fstab` mounts, each below the one before it.
+///
+/// # Errors
+/// The root cannot be read.
+pub(super) fn mounts<'d>(root: &'d Volume, volumes: &'d [Volume]) -> Result<Vec<Mount<'d>>, DiskError> {
+    let mut mounts = vec![Mount {
+        volume: root,
+        path: Vec::new(),
+    }];
+    let Some(Ok(filesystem)) = &root.filesystem else {
+        return Ok(mounts);
+    };
+    let fstab = match look_up(filesystem, b"/etc/fstab")? {
+        Some(node) if node.kind() == Kind::Regular => filesystem.small_file(&node, MAX_FSTAB_BYTES)?,
+        _ => None,
+    };
+    for line in fstab.unwrap_or_default().split(|&byte| byte == b'\n') {
+        let line = String::from_utf8_lossy(line);
+        let mut fields = line.split_whitespace();
+        let (Some(device), Some(path)) = (fields.next(), fields.next()) else {
+            continue;
+        };
+        if device.starts_with('#') || !path.starts_with('/') || path == "/" {
+            continue;
+        }
+        let found = volumes.iter().find(|volume| is_called(volume, device));
+        if let Some(volume) = found.filter(|volume| !std::ptr::eq(*volume, root)) {
+            mounts.push(Mount {
+                volume,
+                path: path.trim_end_matches('/').replace("\\040", " ").into_bytes(),
+            });
+        }
+    }
+    mounts.sort_by(|left, right| left.path.cmp(&right.path));
+    mounts.dedup_by(|later, earlier| later.path == earlier.path);
+    Ok(mounts)
+}
+
+/// Whether a line of `fstab` means this volume.
+fn is_called(volume: &Volume, device: &str) -> bool {
+    let partition = volume.partition.as_ref();
+    let by = |name: &str, directory: &str| {
+        device
+            .strip_prefix(name)
+            .map(|value| value.trim_matches('"'))
+            .or_else(|| device.strip_prefix(directory))
+            .filter(|value| !value.is_empty())
+    };
+    if let Some(label) = by("LABEL=", "/dev/disk/by-label/") {
+        return volume.label == label;
+    }
+    if let Some(uuid) = by("UUID=", "/dev/disk/by-uuid/") {
+        return volume.uuid.eq_ignore_ascii_case(uuid);
+    }
+    if let Some(id) = by("PARTUUID=", "/dev/disk/by-partuuid/") {
+        let known = partition.and_then(|partition| partition.id);
+        return known.is_some_and(|known| guid_text(&known).eq_ignore_ascii_case(id));
+    }
+    if let Some(name) = by("PARTLABEL=", "/dev/disk/by-partlabel/") {
+        return partition.is_some_and(|partition| partition.name == name);
+    }
+    let Some(device) = device.strip_prefix("/dev/") else {
+        return false;
+    };
+    // vda1, sda2, nvme0n1p3: the number at the end.
+    let digits = device.trim_start_matches(|character: char| !character.is_ascii_digit());
+    let number = device
+        .rsplit(|character: char| !character.is_ascii_digit())
+        .next();
+    !digits.is_empty()
+        && !device.starts_with("mapper/")
+        && partition.is_some_and(|partition| number == Some(partition.number.to_string().as_str()))
+}

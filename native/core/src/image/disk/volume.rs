@@ -1,0 +1,185 @@
+//! The parts of a disk that can hold a filesystem, and what each of them is.
+
+use std::sync::Arc;
+
+use super::ext4::{self, Ext4};
+use super::number::{le16, le32};
+use super::read_at::{Part, ReadAt, read_vec};
+use super::table::{Guid, Partition, Table, guid_text};
+use super::{DiskError, number};
+use crate::image::{Fact, Layer};
+
+/// Bytes looked at to tell what a volume is: iso9660 and btrfs say it latest.
+const HEAD_BYTES: u64 = 68 << 10;
+
+/// A filesystem that can be read, or why it cannot.
+pub(super) type Opened = Result<Ext4, DiskError>;
+
+/// A partition, or the whole disk where there are none.
+pub(super) struct Volume {
+    pub(super) partition: Option<Partition>,
+    /// `ext4`, `xfs`, `swap`, …
+    pub(super) kind: &'static str,
+    pub(super) label: String,
+    /// The filesystem's own id, as `fstab` has it.
+    pub(super) uuid: String,
+    /// None if it is of a kind that is not read.
+    pub(super) filesystem: Option<Opened>,
+    size_bytes: u64,
+}
+
+impl Volume {
+    /// All volumes of a disk.
+    pub(super) fn all(disk: &Arc<dyn ReadAt>, table: Option<&Table>) -> Result<Vec<Self>, DiskError> {
+        let Some(table) = table else {
+            return Ok(vec![Self::look(Arc::clone(disk), None)?]);
+        };
+        let partitions = table.partitions.iter();
+        partitions
+            .map(|partition| {
+                let part = Part::new(Arc::clone(disk), partition.start, partition.size_bytes);
+                Self::look(Arc::new(part), Some(partition.clone()))
+            })
+            .collect()
+    }
+
+    fn look(volume: Arc<dyn ReadAt>, partition: Option<Partition>) -> Result<Self, DiskError> {
+        let size_bytes = volume.size_bytes();
+        let head = read_vec(volume.as_ref(), 0, number::index(HEAD_BYTES.min(size_bytes)))?;
+        let kind = kind_of(&head);
+        let (label, uuid) = names_of(kind, &head);
+        let mut found = Self {
+            partition,
+            kind,
+            label,
+            uuid,
+            filesystem: None,
+            size_bytes,
+        };
+        if kind == EXT4 {
+            let opened = Ext4::open(volume);
+            if let Ok(filesystem) = &opened {
+                filesystem.label().clone_into(&mut found.label);
+                found.uuid = uuid_text(filesystem.uuid());
+            }
+            found.filesystem = Some(opened);
+        }
+        Ok(found)
+    }
+
+    /// Its number; none for a whole disk.
+    pub(super) fn number(&self) -> Option<u32> {
+        self.partition.as_ref().map(|partition| partition.number)
+    }
+
+    /// How a person calls it.
+    pub(super) fn name(&self) -> String {
+        self.number()
+            .map_or_else(|| "the disk".to_owned(), |number| format!("partition {number}"))
+    }
+
+    /// Name and kind.
+    pub(super) fn description(&self) -> String {
+        format!("{} ({})", self.name(), self.kind)
+    }
+
+    /// The part of the disk, as `inspect` shows it.
+    pub(super) fn layer(&self, mount: Option<&[u8]>) -> Layer {
+        let mut facts = Vec::new();
+        let mut text = |name, value: &str| {
+            if !value.is_empty() {
+                facts.push((name, Fact::Text(value.to_owned())));
+            }
+        };
+        text("filesystem", self.kind);
+        text("label", &self.label);
+        text("uuid", &self.uuid);
+        if let Some(partition) = &self.partition {
+            text("name", &partition.name);
+            text(
+                "type",
+                &partition.type_id.as_ref().map(guid_text).unwrap_or_default(),
+            );
+        }
+        text(
+            "mountedAt",
+            &mount.map(String::from_utf8_lossy).unwrap_or_default(),
+        );
+        if let Some(number) = self.number() {
+            facts.insert(0, ("number", Fact::Text(number.to_string())));
+        }
+        Layer {
+            kind: if self.partition.is_some() {
+                "partition"
+            } else {
+                "volume"
+            },
+            offset_bytes: Some(self.partition.as_ref().map_or(0, |partition| partition.start)),
+            size_bytes: Some(self.size_bytes),
+            facts,
+            layers: Vec::new(),
+        }
+    }
+}
+
+pub(super) const EXT4: &str = "ext4";
+pub(super) const VFAT: &str = "vfat";
+
+/// Text at a place that tells a kind.
+const MAGICS: [(&str, usize, &[u8]); 11] = [
+    ("xfs", 0, b"XFSB"),
+    ("btrfs", 0x1_0040, b"_BHRfS_M"),
+    ("squashfs", 0, b"hsqs"),
+    ("erofs", 1024, b"\xe2\xe1\xf5\xe0"),
+    ("LUKS", 0, b"LUKS\xba\xbe"),
+    ("LVM2", 512, b"LABELONE"),
+    ("LVM2", 0, b"LABELONE"),
+    ("swap", 4086, b"SWAPSPACE2"),
+    ("iso9660", 0x8001, b"CD001"),
+    (VFAT, 82, b"FAT32"),
+    (VFAT, 54, b"FAT1"),
+];
+
+fn kind_of(head: &[u8]) -> &'static str {
+    if ext4::looks_like(head) {
+        return EXT4;
+    }
+    MAGICS
+        .iter()
+        .find(|(_, at, magic)| head.get(*at..).is_some_and(|rest| rest.starts_with(magic)))
+        .map_or("unknown", |(kind, ..)| kind)
+}
+
+/// Label and id of filesystems that are not read, so that they can be called by their names.
+fn names_of(kind: &str, head: &[u8]) -> (String, String) {
+    let text = |at: usize, len: usize| {
+        let bytes = head
+            .get(at..)
+            .and_then(|rest| rest.get(..len))
+            .unwrap_or_default();
+        let bytes = bytes.split(|&byte| byte == 0).next().unwrap_or_default();
+        String::from_utf8_lossy(bytes).trim_end().to_owned()
+    };
+    let uuid = |at: usize| {
+        head.get(at..)
+            .and_then(<[u8]>::first_chunk)
+            .map(uuid_text)
+            .unwrap_or_default()
+    };
+    let serial = |at: usize| format!("{:04X}-{:04X}", le16(head, at.saturating_add(2)), le16(head, at));
+    match kind {
+        "xfs" => (text(108, 12), uuid(32)),
+        "btrfs" => (text(0x1_012b, 256), uuid(0x1_0020)),
+        "swap" => (text(1052, 16), uuid(1036)),
+        VFAT if le16(head, 22) == 0 && le32(head, 36) != 0 => (text(71, 11), serial(67)),
+        VFAT => (text(43, 11), serial(39)),
+        _ => (String::new(), String::new()),
+    }
+}
+
+/// A filesystem's id as people write it.
+fn uuid_text(uuid: &Guid) -> String {
+    let hex = ima_assay_digest::hex(uuid);
+    let part = |range: std::ops::Range<usize>| hex.get(range).unwrap_or_default();
+    [part(0..8), part(8..12), part(12..16), part(16..20), part(20..32)].join("-")
+}

@@ -1,0 +1,274 @@
+//! The walk over the mounted filesystems: every file, at the path that it has on the machine.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use super::DiskError;
+use super::ext4::{Bytes, Ext4, Kind, Node};
+use super::root::Mount;
+use crate::image::{ContentId, File, ImageError, Note, Scan, Sink, Skip};
+
+/// How many times the size of the image its files may have together, where that is more than the limit: unpacked
+/// clusters, and holes.
+const USUAL_RATIO: u64 = 16;
+
+/// One walk.
+pub(super) struct Walk<'a, 'b, 's> {
+    scan: &'a Scan<'b>,
+    sink: &'a mut dyn Sink<'s>,
+    mounts: &'a [Mount<'s>],
+    /// Paths to skip that were asked for and not met yet.
+    unmet: BTreeSet<&'b [u8]>,
+    max_bytes: u64,
+    files: u64,
+    bytes: u64,
+    text_bytes: u64,
+}
+
+/// A directory that is still to be read.
+struct Pending {
+    path: Vec<u8>,
+    number: u32,
+    depth: usize,
+}
+
+/// A file that was found, until all of its filesystem are: they are read in the order of their blocks, so that no
+/// cluster of the image is unpacked twice.
+struct Found {
+    path: Vec<u8>,
+    node: Node,
+    first_block: u64,
+}
+
+impl<'a, 'b, 's> Walk<'a, 'b, 's> {
+    pub(super) fn new(
+        scan: &'a Scan<'b>,
+        sink: &'a mut dyn Sink<'s>,
+        mounts: &'a [Mount<'s>],
+        image_bytes: u64,
+    ) -> Self {
+        Self {
+            scan,
+            sink,
+            mounts,
+            unmet: scan.selection.asked().collect(),
+            max_bytes: scan
+                .limits
+                .max_unpacked_bytes
+                .max(image_bytes.saturating_mul(USUAL_RATIO)),
+            files: 0,
+            bytes: 0,
+            text_bytes: 0,
+        }
+    }
+
+    pub(super) fn run(mut self) -> Result<(), ImageError> {
+        for mount in self.mounts {
+            if self.is_below_a_skipped(&mount.path) {
+                continue;
+            }
+            match &mount.volume.filesystem {
+                Some(Ok(filesystem)) => self.filesystem(filesystem, &mount.path)?,
+                Some(Err(error)) => self.sink.omit(at(&mount.path, error.clone()))?,
+                None => {
+                    let error = DiskError::FilesystemUnsupported {
+                        volume: mount.volume.name(),
+                        kind: mount.volume.kind,
+                    };
+                    self.sink.omit(at(&mount.path, error))?;
+                }
+            }
+        }
+        for path in std::mem::take(&mut self.unmet) {
+            self.sink
+                .note(Note::unmet_skip(path, "there is no such path in the image"));
+        }
+        Ok(())
+    }
+
+    /// Whether this path or one above it is to be skipped. A mount point there is not looked at.
+    fn is_below_a_skipped(&mut self, path: &[u8]) -> bool {
+        let ends = (1..=path.len()).filter(|&end| matches!(path.get(end), None | Some(b'/')));
+        let mut above = ends.filter_map(|end| path.get(..end));
+        let skipped = above.find(|above| self.scan.selection.skips_path(above));
+        if let Some(skipped) = skipped {
+            self.unmet.remove(skipped);
+            self.sink.skip(Skip::Path);
+        }
+        skipped.is_some()
+    }
+
+    fn filesystem(&mut self, filesystem: &'s Ext4, mounted_at: &[u8]) -> Result<(), ImageError> {
+        let root = filesystem.root().map_err(|error| at(mounted_at, error))?;
+        let mut pending = vec![Pending {
+            path: mounted_at.to_vec(),
+            number: root.number(),
+            depth: 0,
+        }];
+        let mut seen = HashSet::from([root.number()]);
+        let mut found = Vec::new();
+        while let Some(directory) = pending.pop() {
+            if self.scan.control.is_cancelled() {
+                return Err(ImageError::Cancelled);
+            }
+            let listed = filesystem
+                .node(directory.number)
+                .and_then(|node| filesystem.list(&node));
+            let entries = match listed {
+                Ok(entries) => entries,
+                Err(error) => {
+                    self.sink.omit(at(&directory.path, error))?;
+                    continue;
+                }
+            };
+            for (name, number) in entries {
+                let path = [&directory.path[..], b"/", &name].concat();
+                match filesystem.node(number) {
+                    Err(error) => self.sink.omit(at(&path, error))?,
+                    Ok(node) if node.kind() == Kind::Directory => {
+                        if !seen.insert(number) {
+                            self.sink.skip(Skip::Loop);
+                            continue;
+                        }
+                        pending.extend(self.enter(path, number, directory.depth)?);
+                    }
+                    Ok(node) => found.extend(self.take(filesystem, path, node)?),
+                }
+            }
+        }
+        found.sort_by_key(|file: &Found| file.first_block);
+        self.submit(filesystem, found)
+    }
+
+    /// A directory to be read, unless it is skipped or hidden by a mount.
+    fn enter(&mut self, path: Vec<u8>, number: u32, depth: usize) -> Result<Option<Pending>, ImageError> {
+        if self.skips(&path) || self.mounts.iter().any(|mount| mount.path == path) {
+            return Ok(None);
+        }
+        let (depth, limit) = (depth.saturating_add(1), self.scan.limits.max_depth);
+        if depth > limit {
+            self.sink.omit(ImageError::TooDeep { path, limit })?;
+            return Ok(None);
+        }
+        self.count_text(&path)?;
+        Ok(Some(Pending { path, number, depth }))
+    }
+
+    fn take(&mut self, filesystem: &Ext4, path: Vec<u8>, node: Node) -> Result<Option<Found>, ImageError> {
+        match node.kind() {
+            Kind::Regular => {}
+            Kind::Symlink => {
+                self.sink.skip(Skip::Symlink);
+                return Ok(None);
+            }
+            Kind::Directory | Kind::Special => {
+                self.sink.skip(Skip::Special);
+                return Ok(None);
+            }
+        }
+        if self.scan.selection.skips_owner(node.uid()) {
+            self.sink.skip(Skip::Owner);
+            return Ok(None);
+        }
+        if self.skips(&path) {
+            return Ok(None);
+        }
+        if self.scan.selection.skips_shard(&path) {
+            self.sink.skip(Skip::Shard);
+            return Ok(None);
+        }
+        self.count_text(&path)?;
+        let first_block = filesystem.first_block(&node);
+        Ok(Some(Found {
+            path,
+            node,
+            first_block,
+        }))
+    }
+
+    fn skips(&mut self, path: &[u8]) -> bool {
+        let is_skipped = self.scan.selection.skips_path(path);
+        if is_skipped {
+            self.unmet.remove(path);
+            self.sink.skip(Skip::Path);
+        }
+        is_skipped
+    }
+
+    fn count_text(&mut self, path: &[u8]) -> Result<(), ImageError> {
+        let len = u64::try_from(path.len()).unwrap_or(u64::MAX);
+        self.text_bytes = self.text_bytes.saturating_add(len);
+        let limit = self.scan.limits.max_text_bytes;
+        if self.text_bytes > limit {
+            return Err(at(path, DiskError::TooMuchText { limit }));
+        }
+        Ok(())
+    }
+
+    /// Hands the files of a filesystem over, those with several names once.
+    fn submit(&mut self, filesystem: &'s Ext4, found: Vec<Found>) -> Result<(), ImageError> {
+        let mut linked: HashMap<u32, ContentId> = HashMap::new();
+        for Found { path, node, .. } in found {
+            let limit = self.scan.limits.max_files;
+            if self.files >= limit {
+                return Err(ImageError::TooManyFiles { path, limit });
+            }
+            self.files = self.files.saturating_add(1);
+            let content = match linked.get(&node.number()) {
+                Some(content) => *content,
+                None => {
+                    self.count_bytes(&path, &node)?;
+                    let content = self.sink.content(Box::new(DiskFile {
+                        path: path.clone(),
+                        bytes: filesystem.bytes(&node),
+                    }))?;
+                    if node.links() > 1 {
+                        linked.insert(node.number(), content);
+                    }
+                    content
+                }
+            };
+            self.sink.file(File {
+                path,
+                content,
+                mode: node.mode(),
+                uid: node.uid(),
+                gid: node.gid(),
+                size_bytes: node.size_bytes(),
+            });
+        }
+        Ok(())
+    }
+
+    /// A hostile image can claim files of any size, all of them holes.
+    fn count_bytes(&mut self, path: &[u8], node: &Node) -> Result<(), ImageError> {
+        self.bytes = self.bytes.saturating_add(node.size_bytes());
+        if self.bytes > self.max_bytes {
+            let limit = self.max_bytes;
+            return Err(at(path, DiskError::TooLarge { limit }));
+        }
+        Ok(())
+    }
+}
+
+/// An error of a path inside the image.
+fn at(path: &[u8], error: DiskError) -> ImageError {
+    let path = if path.is_empty() { b"/" } else { path };
+    ImageError::Disk {
+        path: Some(path.to_vec()),
+        error,
+    }
+}
+
+/// A file, read by the thread that hashes it.
+struct DiskFile<'s> {
+    path: Vec<u8>,
+    bytes: Bytes<'s>,
+}
+
+impl ima_assay_digest::Content for DiskFile<'_> {
+    type Error = ImageError;
+
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, ImageError> {
+        self.bytes.read(buffer).map_err(|error| at(&self.path, error))
+    }
+}
