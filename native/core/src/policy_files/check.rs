@@ -32,11 +32,7 @@ pub fn check_policy(
     control: &Arc<Control>,
 ) -> Result<Value, EvidenceError> {
     let reader = FileReader { control };
-    let mut keys = Vec::new();
-    for key in key_names {
-        let bytes = reader.small(key)?;
-        keys.extend(EnvelopeKey::parse(&bytes).map_err(|error| EvidenceError::malformed(key, error))?);
-    }
+    let keys = reader.envelope_keys(key_names)?;
     let limits = ReadLimits::default();
     let bytes = reader.bytes(name, limits.max_bytes)?;
     let signature = RefCell::new(None);

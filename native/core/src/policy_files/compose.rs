@@ -7,11 +7,11 @@ use ima_assay_digest::{Algorithm, Control, Digest};
 use super::stopped_or;
 use crate::allowlist::Allowlist;
 use crate::error::Explain as _;
-use crate::evidence::{EvidenceError, FileReader, open_list};
+use crate::evidence::{EvidenceError, FileReader, open_list, read_exclude_list};
 use crate::measurement::{Item, Limits, Reader};
 use crate::policy::Section;
 use crate::policy::compose::{Choices, Draft, ListWants, OriginKind, Tally, compile_excludes};
-use crate::policy::exclude::{ExcludeLimits, ExcludePattern, ExcludeSet, parse_exclude_list};
+use crate::policy::exclude::{ExcludeLimits, ExcludePattern, ExcludeSet};
 
 /// What a policy is made from. Names of files; `-` is standard input.
 #[derive(Debug, Clone, Default)]
@@ -107,20 +107,26 @@ pub fn compose_files(
         draft.add_digest(*section, name, digest, origin);
     }
     for name in &sources.exclude_lists {
-        let bytes = reader.small(name)?;
-        let patterns = parse_exclude_list(&bytes).map_err(|errors| EvidenceError::Excludes {
-            input: name.clone(),
-            errors,
-        })?;
-        add_excludes(&mut draft, name, OriginKind::ExcludeList, &patterns)?;
+        let (patterns, set) = read_exclude_list(&reader.small(name)?, name)?;
+        draft
+            .add_excludes(name, OriginKind::ExcludeList, &patterns, &set)
+            .map_err(|error| EvidenceError::malformed(name, error))?;
     }
     let patterns: Vec<ExcludePattern> = sources
         .excludes
         .iter()
         .map(|pattern| ExcludePattern::from(pattern.as_str()))
         .collect();
+    let set = ExcludeSet::new(patterns.clone(), &ExcludeLimits::default()).map_err(|errors| {
+        EvidenceError::Excludes {
+            input: EXCLUDE_OPTION.to_vec(),
+            errors,
+        }
+    })?;
     if !patterns.is_empty() {
-        add_excludes(&mut draft, EXCLUDE_OPTION, OriginKind::Request, &patterns)?;
+        draft
+            .add_excludes(EXCLUDE_OPTION, OriginKind::Request, &patterns, &set)
+            .map_err(|error| EvidenceError::malformed(EXCLUDE_OPTION, error))?;
     }
     for name in &sources.keys {
         draft
@@ -128,23 +134,6 @@ pub fn compose_files(
             .map_err(|error| EvidenceError::malformed(name, error))?;
     }
     Ok(draft)
-}
-
-fn add_excludes(
-    draft: &mut Draft,
-    name: &[u8],
-    kind: OriginKind,
-    patterns: &[ExcludePattern],
-) -> Result<(), EvidenceError> {
-    let set = ExcludeSet::new(patterns.to_vec(), &ExcludeLimits::default()).map_err(|errors| {
-        EvidenceError::Excludes {
-            input: name.to_vec(),
-            errors,
-        }
-    })?;
-    draft
-        .add_excludes(name, kind, patterns, &set)
-        .map_err(|error| EvidenceError::malformed(name, error))
 }
 
 fn add_list(

@@ -6,10 +6,9 @@ use ima_assay_digest::Control;
 use serde_json::Value;
 
 use crate::allowlist::Allowlist;
-use crate::evidence::{EvidenceError, FileReader};
+use crate::evidence::{EvidenceError, FileReader, read_exclude_list};
 use crate::policy::PolicySet;
 use crate::policy::compose::compile_excludes;
-use crate::policy::exclude::{ExcludeLimits, ExcludeSet, parse_exclude_list};
 use crate::policy::explain::{ExcludeSource, Question, explain};
 
 /// What is asked of policies and images.
@@ -48,12 +47,7 @@ pub fn explain_files(
         });
     }
     for name in &sources.exclude_lists {
-        let bad = |errors| EvidenceError::Excludes {
-            input: name.clone(),
-            errors,
-        };
-        let patterns = parse_exclude_list(&reader.small(name)?).map_err(bad)?;
-        let set = ExcludeSet::new(patterns.clone(), &ExcludeLimits::default()).map_err(bad)?;
+        let (patterns, set) = read_exclude_list(&reader.small(name)?, name)?;
         excludes.push(ExcludeSource {
             name: name.clone(),
             patterns,
