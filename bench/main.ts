@@ -8,6 +8,7 @@ import { parseArgs } from 'node:util';
 import type { Bench, Group, Row } from './harness.ts';
 import { type Machine, describeMachine, loadNow } from './machine.ts';
 import { digest } from './rows/digest.ts';
+import { disk } from './rows/disk.ts';
 import { initramfs } from './rows/initramfs.ts';
 import { memory } from './rows/memory.ts';
 import { start } from './rows/start.ts';
@@ -15,7 +16,7 @@ import { tree } from './rows/tree.ts';
 import { verify } from './rows/verify.ts';
 import { drawTable } from './table.ts';
 
-const groups: readonly Group[] = [digest, tree, initramfs, verify, memory, start];
+const groups: readonly Group[] = [digest, tree, initramfs, disk, verify, memory, start];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
