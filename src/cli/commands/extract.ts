@@ -1,5 +1,3 @@
-import { readFile } from 'node:fs/promises';
-import { buffer } from 'node:stream/consumers';
 import type { AllowlistFormat } from '../../allowlist/allowlist.ts';
 import { extractAllowlist } from '../../image/extract.ts';
 import { parseExcludeList } from '../../runtime-policy/exclude-list.ts';
@@ -9,6 +7,7 @@ import type { Command, ParsedArguments } from '../command.ts';
 import { exitCodes } from '../exit.ts';
 import { declareImageOptions, readImageOptions, readThreads } from '../image-options.ts';
 import { writeData } from '../output.ts';
+import { readInput } from '../input.ts';
 import { openProgress } from '../progress.ts';
 import { findSources } from '../sources.ts';
 import { reportOmissions, summarise, warn } from '../summary.ts';
@@ -145,15 +144,4 @@ async function readAllowlistFormat(
     excludes.push(...patterns.map(({ pattern }) => pattern));
   }
   return { format, settings: { excludes: [...new Set(excludes)], timestamp: timestampNow() } };
-}
-
-async function readInput(file: string): Promise<Uint8Array> {
-  return (file === '-' ? buffer(process.stdin) : readFile(file)).catch((cause: unknown) => {
-    throw new UsageError('INPUT_UNREADABLE', {
-      problem: `cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`,
-      at: { input: file },
-      hint: 'give the path of a file, or - for standard input',
-      cause,
-    });
-  });
 }

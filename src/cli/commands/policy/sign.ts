@@ -1,5 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
-import { buffer } from 'node:stream/consumers';
+import { writeFile } from 'node:fs/promises';
 import { OutputError, writeAtomically } from '../../../output/atomic-file.ts';
 import { writeManifest } from '../../../runtime-policy/manifest.ts';
 import { signRuntimePolicy } from '../../../runtime-policy/sign.ts';
@@ -8,6 +7,7 @@ import { UsageError } from '../../../usage.ts';
 import { flag, many, one, wholeNumber } from '../../arguments.ts';
 import type { Command, ParsedArguments } from '../../command.ts';
 import { exitCodes } from '../../exit.ts';
+import { readInput } from '../../input.ts';
 import { writeData } from '../../output.ts';
 import { warn } from '../../summary.ts';
 import { formatBytes } from '../../terminal.ts';
@@ -176,17 +176,6 @@ async function writeKey(path: string, pem: string): Promise<void> {
       problem: `the key cannot be written: ${cause instanceof Error ? cause.message : String(cause)}`,
       at: { input: path },
       hint: 'sign with an existing key by --keyfile, or name another file by --keypath',
-      cause,
-    });
-  });
-}
-
-async function readInput(file: string): Promise<Buffer> {
-  return (file === '-' ? buffer(process.stdin) : readFile(file)).catch((cause: unknown) => {
-    throw new UsageError('INPUT_UNREADABLE', {
-      problem: `cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`,
-      at: { input: file },
-      hint: 'give the path of a file, or - for standard input',
       cause,
     });
   });
