@@ -4,6 +4,7 @@ use std::io;
 
 use super::disk::DiskError;
 use super::initramfs::InitramfsError;
+use super::tar::TarError;
 use super::uki::UkiError;
 use crate::error::{Explain, Place};
 use crate::path::Escaped;
@@ -90,6 +91,9 @@ pub enum ImageError {
     /// An initramfs is not what the kernel could unpack.
     #[error(transparent)]
     Initramfs(#[from] InitramfsError),
+    /// An archive cannot be read, or programs would unpack it in different ways.
+    #[error(transparent)]
+    Tar(#[from] TarError),
     /// A unified kernel image is not what a boot loader could start.
     #[error(transparent)]
     Uki(#[from] UkiError),
@@ -124,6 +128,7 @@ impl Explain for ImageError {
             Self::TooManyFiles { .. } => "TOO_MANY_FILES",
             Self::Disk { error, .. } => error.code(),
             Self::Initramfs(error) => error.code(),
+            Self::Tar(error) => error.code(),
             Self::Uki(error) => error.code(),
         }
     }
@@ -150,6 +155,7 @@ impl Explain for ImageError {
                 ..error.place()
             },
             Self::Initramfs(error) => error.place(),
+            Self::Tar(error) => error.place(),
             Self::Uki(error) => error.place(),
         }
     }
@@ -166,7 +172,7 @@ impl Explain for ImageError {
             },
             Self::Cancelled | Self::Stopped | Self::SharesUnreadable { .. } => None,
             Self::UnknownFormat { .. } => Some(
-                "an initramfs (plain or compressed), a UKI, a disk image (raw or qcow2) or a directory is expected",
+                "an initramfs or a tar archive (plain or compressed), a UKI, a disk image (raw or qcow2) or a directory is expected",
             ),
             Self::Empty => Some("check how the file was copied"),
             Self::InputTooLarge { .. } => Some("save it to a file, or raise --limit max-spooled-bytes"),
@@ -184,6 +190,7 @@ impl Explain for ImageError {
             Self::TooManyFiles { .. } => Some("if the image is meant to be so, raise --limit max-files"),
             Self::Disk { error, .. } => error.hint(),
             Self::Initramfs(error) => error.hint(),
+            Self::Tar(error) => error.hint(),
             Self::Uki(error) => error.hint(),
         }
     }

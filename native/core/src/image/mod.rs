@@ -10,6 +10,7 @@
 //!        ──file(path, content)──► Sink ────────────────────────────────────────┴─► Allowlist
 //! ```
 
+mod compression;
 mod cursor;
 pub mod disk;
 mod error;
@@ -18,9 +19,11 @@ mod handover;
 pub mod initramfs;
 mod limits;
 mod open;
+mod rootfs;
 mod selection;
 mod shard;
 mod summary;
+pub mod tar;
 mod tree;
 pub mod uki;
 
@@ -89,7 +92,7 @@ impl Note {
 /// One part of an image and the parts inside it, as `inspect` shows them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Layer {
-    /// What it is: `initramfs`, `segment`, `archive`, `tree`, `uki`, …
+    /// What it is: `initramfs`, `segment`, `archive`, `tree`, `uki`, `tar`, …
     pub kind: &'static str,
     /// Where it starts in the part around it.
     pub offset_bytes: Option<u64>,

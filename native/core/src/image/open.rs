@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::disk::{self, Disk};
 use super::initramfs::{self, Initramfs};
+use super::tar::Tar;
 use super::uki::{self, Uki};
 use super::{ImageError, Limits, Source, SourceError, Tree};
 use crate::input::{Input, STANDARD_INPUT};
@@ -61,7 +62,7 @@ fn open_image(name: &[u8], limits: &Limits, control: &Arc<Control>) -> Result<Bo
         error,
     };
     if name == STANDARD_INPUT {
-        return open_file(spool(limits.max_spooled_bytes, control)?, name);
+        return open_file(spool(limits.max_spooled_bytes, control)?, name, limits);
     }
     let path = Path::new(OsStr::from_bytes(name));
     let metadata = path.metadata().map_err(unreadable)?;
@@ -73,10 +74,10 @@ fn open_image(name: &[u8], limits: &Limits, control: &Arc<Control>) -> Result<Bo
         let problem = "neither a regular file nor a directory";
         return Err(unreadable(io::Error::new(io::ErrorKind::InvalidInput, problem)));
     }
-    open_file(File::open(path).map_err(unreadable)?, name)
+    open_file(File::open(path).map_err(unreadable)?, name, limits)
 }
 
-fn open_file(mut file: File, name: &[u8]) -> Result<Box<dyn Source>, ImageError> {
+fn open_file(mut file: File, name: &[u8], limits: &Limits) -> Result<Box<dyn Source>, ImageError> {
     let unreadable = |error| ImageError::Io {
         path: name.to_vec(),
         error,
@@ -89,6 +90,10 @@ fn open_file(mut file: File, name: &[u8]) -> Result<Box<dyn Source>, ImageError>
     file.rewind().map_err(unreadable)?;
     if head.is_empty() {
         return Err(ImageError::Empty);
+    }
+    // Anything compressed may be an initramfs; what has to be unpacked to be told comes first.
+    if let Some(compression) = Tar::detect(&file, &head, limits).filter(|_| !uki::looks_like(&head)) {
+        return Ok(Box::new(Tar::open(file, name.to_vec(), compression)?));
     }
     match FORMATS.iter().find(|format| (format.detect)(&head)) {
         Some(format) => (format.open)(file, name.to_vec()),

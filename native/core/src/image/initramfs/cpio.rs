@@ -20,6 +20,8 @@
 //!
 //! Source: Linux, `Documentation/driver-api/early-userspace/buffer-format.rst` and `init/initramfs.c`.
 
+use crate::image::rootfs::Kind;
+
 /// Bytes of a header.
 pub(super) const HEADER_BYTES: usize = 110;
 
@@ -28,20 +30,6 @@ pub(super) const PATH_MAX: u32 = 4096;
 
 /// Name of the member that ends an archive.
 pub(super) const TRAILER: &[u8] = b"TRAILER!!!";
-
-/// What kind of file a member is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) enum Kind {
-    Regular,
-    Directory,
-    Symlink,
-    CharacterDevice,
-    BlockDevice,
-    Fifo,
-    Socket,
-    /// None of these: the trailer has mode 0.
-    None,
-}
 
 /// The numbers of a member that mean something to the tree.
 #[derive(Debug, Clone, PartialEq, Eq)]

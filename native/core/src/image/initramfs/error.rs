@@ -3,8 +3,9 @@
 use std::fmt;
 use std::io;
 
-use super::compression::Compression;
 use crate::error::{Explain, Place};
+use crate::image::ImageError;
+use crate::image::compression::{Compression, Fault};
 use crate::path::Escaped;
 
 /// A place in an initramfs: bytes from its start, or from the start of what a compressed segment unpacks to.
@@ -283,6 +284,27 @@ pub enum InitramfsError {
 }
 
 impl InitramfsError {
+    /// What a decoder's fault means for the segment. How much it took is known once it has let go of the cursor.
+    pub(super) fn of_segment(fault: Fault, segment: Segment, unpacked: u64, limit: u64) -> ImageError {
+        let consumed = 0;
+        match fault {
+            Fault::Image(error) => return error,
+            Fault::WindowTooLarge => Self::WindowTooLarge { segment, limit },
+            Fault::Truncated => Self::SegmentTruncated {
+                segment,
+                consumed,
+                unpacked,
+            },
+            Fault::Corrupt(error) => Self::SegmentCorrupt {
+                segment,
+                consumed,
+                unpacked,
+                error,
+            },
+        }
+        .into()
+    }
+
     /// Whether the kernel keeps what we have unpacked before: then the rest of the tree can be stated.
     pub(super) fn leaves_a_tree(&self) -> bool {
         if let Self::SegmentTruncated { segment, .. } | Self::SegmentCorrupt { segment, .. } = self {

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::cpio::{Header, Kind};
+use super::cpio::Header;
 use super::error::{At, Segment};
+use crate::image::rootfs::Kind;
 use crate::image::{Fact, Layer, Note, Sink};
 
 /// Notes of one code that are given one by one; the others are counted.

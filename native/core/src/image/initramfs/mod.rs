@@ -2,23 +2,20 @@
 //!
 //! What the kernel makes of such a file is decided by its own code alone, not by the manual of `cpio`: any
 //! number of archives, each plain or compressed, the last word on a path winning, hard links across them,
-//! members dropped without a word. Here every member acts on a tree in memory ([`rootfs`]) as the kernel's
+//! members dropped without a word. Here every member acts on a tree in memory ([`super::rootfs`]) as the kernel's
 //! system calls do, its bytes are hashed while they are unpacked, and nothing is written anywhere.
 
 mod bootconfig;
-mod compression;
 mod cpio;
 mod error;
 mod inventory;
-mod lz4;
-mod lzop;
-mod rootfs;
 #[cfg(test)]
 mod tests;
 mod unpack;
 
-pub use compression::Compression;
 pub use error::{At, InitramfsError, Part, Segment};
+
+pub use super::compression::Compression;
 
 use std::cell::Cell;
 use std::fs;

@@ -12,13 +12,13 @@
 use std::cell::Cell;
 use std::io::Read;
 
-use super::compression::{self, Compression};
-use super::cpio::{Fault, HEADER_BYTES, Header, Kind, PATH_MAX, TRAILER};
+use super::cpio::{Fault, HEADER_BYTES, Header, PATH_MAX, TRAILER};
 use super::error::{At, InitramfsError, Part, Segment};
 use super::inventory::Inventory;
-use super::rootfs::{Data, Found, LinkTable, Refusal, Rootfs};
+use crate::image::compression::{self, Compression, Streams};
 use crate::image::cursor::{Cursor, Fill};
 use crate::image::handover::{self, Handover};
+use crate::image::rootfs::{Data, Found, Kind, LinkTable, Refusal, Rootfs};
 use crate::image::{ContentId, File, ImageError, Layer, Limits, Note, Scan, Sink, Skip};
 use crate::path::Escaped;
 
@@ -61,7 +61,7 @@ impl<'a, 's> Unpacker<'a, 's> {
             scan,
             sink,
             meter,
-            rootfs: Rootfs::new(scan.limits.max_symlinks),
+            rootfs: Rootfs::as_booted(scan.limits.max_symlinks),
             links: LinkTable::default(),
             inventory: Inventory::default(),
             handover: Handover::new(),
@@ -156,9 +156,14 @@ impl<'a, 's> Unpacker<'a, 's> {
             self.note("KERNEL_REFUSES_SEGMENT", at, None, text);
         }
         let ended_by_mark = Cell::new(false);
+        let decoder = compression
+            .decoder(cursor, Streams::One, self.scan.limits, &ended_by_mark)
+            .map_err(|fault| {
+                InitramfsError::of_segment(fault, segment, 0, self.scan.limits.max_window_bytes)
+            })?;
         let mut unpacked = Cursor::new(
             Unpacked {
-                decoder: compression.decoder(cursor, offset, self.scan.limits, &ended_by_mark)?,
+                decoder,
                 segment,
                 unpacked: 0,
                 scan: self.scan,
@@ -371,7 +376,7 @@ impl<'a, 's> Unpacker<'a, 's> {
             if let Some(file) = self.rootfs.regular_mut(inode) {
                 file.data = Data::Stored {
                     content,
-                    size_bytes: header.file_size,
+                    size_bytes: u64::from(header.file_size),
                 };
             }
         }
@@ -473,46 +478,50 @@ impl<'a, 's> Unpacker<'a, 's> {
         let (mut files, mut too_long, mut long_name) = (0_u64, 0_u64, Vec::new());
         let (mut text_bytes, text_limit) = (0_u64, scan.limits.max_text_bytes);
         let limit = scan.limits.max_depth;
-        let walked = rootfs.each(limit, |path, found| match found {
-            Found::Symlink => sink.skip(Skip::Symlink),
-            Found::Special => sink.skip(Skip::Special),
-            Found::Regular(_) if stopped.is_err() => {}
-            Found::Regular(file) => {
-                text_bytes = text_bytes.saturating_add(u64::try_from(path.len()).unwrap_or(u64::MAX));
-                if text_bytes > text_limit {
-                    stopped = Err(InitramfsError::TextTooLarge { limit: text_limit }.into());
-                    return;
-                }
-                if u32::try_from(path.len()).map_or(true, |len| len >= PATH_MAX) {
-                    too_long = too_long.saturating_add(1);
-                    long_name = path.rsplit(|byte| *byte == b'/').next().unwrap_or(path).to_vec();
-                    return;
-                }
-                let (content, size_bytes) = match file.data {
-                    Data::Stored { content, size_bytes } => (content, size_bytes),
-                    Data::Partial => return,
-                    Data::Empty => match empty {
-                        Some(content) => (content, 0),
-                        None => match sink.content(handover::whole(Vec::new())) {
-                            Ok(content) => (*empty.insert(content), 0),
-                            Err(error) => {
-                                stopped = Err(error);
-                                return;
-                            }
+        let walked = rootfs.each(
+            limit,
+            |_| true,
+            |path, found| match found {
+                Found::Symlink => sink.skip(Skip::Symlink),
+                Found::Special => sink.skip(Skip::Special),
+                Found::Regular(_) if stopped.is_err() => {}
+                Found::Regular(file) => {
+                    text_bytes = text_bytes.saturating_add(u64::try_from(path.len()).unwrap_or(u64::MAX));
+                    if text_bytes > text_limit {
+                        stopped = Err(InitramfsError::TextTooLarge { limit: text_limit }.into());
+                        return;
+                    }
+                    if u32::try_from(path.len()).map_or(true, |len| len >= PATH_MAX) {
+                        too_long = too_long.saturating_add(1);
+                        long_name = path.rsplit(|byte| *byte == b'/').next().unwrap_or(path).to_vec();
+                        return;
+                    }
+                    let (content, size_bytes) = match file.data {
+                        Data::Stored { content, size_bytes } => (content, size_bytes),
+                        Data::Partial => return,
+                        Data::Empty => match empty {
+                            Some(content) => (content, 0),
+                            None => match sink.content(handover::whole(Vec::new())) {
+                                Ok(content) => (*empty.insert(content), 0),
+                                Err(error) => {
+                                    stopped = Err(error);
+                                    return;
+                                }
+                            },
                         },
-                    },
-                };
-                files = files.saturating_add(1);
-                sink.file(File {
-                    path: path.to_vec(),
-                    content,
-                    mode: u32::from(file.mode),
-                    uid: file.uid,
-                    gid: file.gid,
-                    size_bytes: u64::from(size_bytes),
-                });
-            }
-        });
+                    };
+                    files = files.saturating_add(1);
+                    sink.file(File {
+                        path: path.to_vec(),
+                        content,
+                        mode: u32::from(file.mode),
+                        uid: file.uid,
+                        gid: file.gid,
+                        size_bytes,
+                    });
+                }
+            },
+        );
         stopped?;
         walked.map_err(|path| InitramfsError::TooDeep { path, limit })?;
         if too_long > 0 {
@@ -578,7 +587,15 @@ impl Fill for Unpacked<'_> {
             match self.decoder.read(buffer) {
                 Ok(len) => break len,
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(Compression::explain(error, segment, self.unpacked, limits)),
+                Err(error) => {
+                    let window = limits.max_window_bytes;
+                    return Err(InitramfsError::of_segment(
+                        error.into(),
+                        segment,
+                        self.unpacked,
+                        window,
+                    ));
+                }
             }
         };
         self.has_ended = len == 0;

@@ -1,4 +1,4 @@
-//! The kernel's root filesystem while an initramfs is unpacked into it.
+//! A root filesystem in memory while an initramfs or an archive is unpacked into it.
 //!
 //! Each operation here is the system call of the same name, as far as it decides which bytes end up under
 //! which path. Paths are resolved in `/` with symbolic links followed in the directory part, and nothing
@@ -10,8 +10,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::{self, Entry};
 use std::fmt;
 
-use super::cpio::Kind;
-use crate::image::ContentId;
+use super::ContentId;
 
 /// Longest part of a path (`NAME_MAX`).
 const NAME_MAX: usize = 255;
@@ -19,16 +18,38 @@ const NAME_MAX: usize = 255;
 /// Longest target a symbolic link can have on tmpfs, without its NUL.
 const TARGET_MAX: usize = 4095;
 
-/// Why the kernel refused an operation. It tells nobody: the member is dropped.
+/// What kind of file a member is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Kind {
+    Regular,
+    Directory,
+    Symlink,
+    CharacterDevice,
+    BlockDevice,
+    Fifo,
+    Socket,
+    /// None of these: the trailer has mode 0.
+    None,
+}
+
+/// Why an operation was refused. The kernel tells nobody and drops the member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Refusal {
+pub enum Refusal {
+    /// A directory of the path does not exist.
     NotFound,
+    /// A part of the path is something else.
     NotADirectory,
+    /// A directory stands there.
     IsADirectory,
+    /// Something stands there.
     Exists,
+    /// A directory with something in it stands there.
     NotEmpty,
+    /// More symbolic links than [`super::Limits::max_symlinks`].
     TooManyLinks,
+    /// A part of a name, or the target of a symbolic link.
     NameTooLong,
+    /// A hard link to a directory, and the like.
     NotPermitted,
 }
 
@@ -42,7 +63,7 @@ impl fmt::Display for Refusal {
             Self::NotEmpty => "a directory that is not empty stands in its place",
             Self::TooManyLinks => "its path leads through too many symbolic links",
             Self::NameTooLong => "a part of its name is too long",
-            Self::NotPermitted => "the kernel does not permit it",
+            Self::NotPermitted => "it is not permitted",
         })
     }
 }
@@ -93,7 +114,7 @@ pub(super) enum Data {
     Empty,
     Stored {
         content: ContentId,
-        size_bytes: u32,
+        size_bytes: u64,
     },
     /// Being written; what an error leaves so is no content.
     Partial,
@@ -130,8 +151,8 @@ enum Last<'p> {
 }
 
 impl Rootfs {
-    /// What the kernel's built-in archive makes: `/dev`, `/dev/console`, `/root`.
-    pub(super) fn new(max_symlinks: usize) -> Self {
+    /// A tree with nothing in it.
+    pub(super) fn empty(max_symlinks: usize) -> Self {
         let mut rootfs = Self {
             nodes: Vec::new(),
             free: Vec::new(),
@@ -143,6 +164,12 @@ impl Rootfs {
             parent: ROOT,
             entries: Entries::new(),
         });
+        rootfs
+    }
+
+    /// What the kernel's built-in archive makes: `/dev`, `/dev/console`, `/root`.
+    pub(super) fn as_booted(max_symlinks: usize) -> Self {
+        let mut rootfs = Self::empty(max_symlinks);
         for made in [
             rootfs.mkdir(b"/dev"),
             rootfs.mknod(b"/dev/console", Kind::CharacterDevice),
@@ -488,13 +515,15 @@ impl Rootfs {
         }
     }
 
-    /// Hands over every path that is no directory, in bytewise order of each directory.
+    /// Hands over every path that is no directory, in bytewise order of each directory, below the directories that
+    /// `enter` says yes to.
     ///
     /// # Errors
     /// The first directory that lies deeper than `max_depth` others.
     pub(super) fn each(
         &self,
         max_depth: usize,
+        mut enter: impl FnMut(&[u8]) -> bool,
         mut take: impl FnMut(&[u8], Found<'_>),
     ) -> Result<(), Vec<u8>> {
         let mut path = Vec::new();
@@ -512,6 +541,9 @@ impl Rootfs {
             path.extend_from_slice(name);
             match self.body(*inode) {
                 Body::Directory { entries, .. } => {
+                    if !enter(&path) {
+                        continue;
+                    }
                     if open.len() > max_depth {
                         return Err(path);
                     }

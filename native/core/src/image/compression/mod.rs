@@ -1,4 +1,4 @@
-//! How a segment of an initramfs is compressed: one table, from the first bytes to the decoder.
+//! How an image, or a part of one, is compressed: one table, from the first bytes to the decoder.
 //!
 //! ```text
 //! 1f 8b 08                     gzip        42 5a 68 '1'…'9'       bzip2
@@ -7,18 +7,19 @@
 //! 02 21 4c 18                  lz4 legacy  04 22 4d 18            lz4 frame
 //! ```
 //!
-//! Every decoder reads one stream (member, frame) and takes no byte beyond it: what follows is looked at
-//! anew, as the kernel does. Source: Linux, `lib/decompress*.c`.
+//! For an initramfs every decoder reads one stream (member, frame) and takes no byte beyond it: what follows is looked
+//! at anew, as the kernel does (`lib/decompress*.c`). For an archive it reads all of them, as `gzip -d` and its kin do.
+
+mod lz4;
+mod lzop;
 
 use std::cell::Cell;
 use std::io::{self, Read};
 
-use super::error::{InitramfsError, Segment};
-use super::{lz4, lzop};
-use crate::image::cursor::{Cursor, Fill};
-use crate::image::{ImageError, Limits};
+use super::cursor::{Cursor, Fill};
+use super::{ImageError, Limits};
 
-/// A compression an initramfs may have.
+/// A compression an initramfs or an archive may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compression {
     /// One member.
@@ -91,7 +92,7 @@ const TABLE: [Row; 8] = [
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
 /// First bytes that tell every compression and its parameters.
-pub(super) const HEAD_BYTES: usize = 18;
+pub(crate) const HEAD_BYTES: usize = 18;
 
 /// Bytes of memory that liblzma may need beside its window.
 const LZMA_OVERHEAD_BYTES: u64 = 1 << 20;
@@ -115,7 +116,7 @@ impl Compression {
     }
 
     /// Whether a stream that starts with these bytes is one the kernel refuses, although it is sound.
-    pub(super) fn kernel_refuses(self, head: &[u8]) -> Option<&'static str> {
+    pub(crate) fn kernel_refuses(self, head: &[u8]) -> Option<&'static str> {
         let byte = |index: usize| head.get(index).copied().unwrap_or(0);
         match self {
             // The kernel knows the flag for a name and takes all other fields for data.
@@ -130,87 +131,93 @@ impl Compression {
         }
     }
 
-    /// A decoder for the stream that starts at the cursor. Sets `ended_by_mark` once the stream has shown
-    /// its own end.
-    pub(super) fn decoder<'c, F: Fill>(
+    /// A decoder for what starts at the cursor. Sets `ended_by_mark` once the stream has shown its own end.
+    pub(crate) fn decoder<'c, F: Fill>(
         self,
         cursor: &'c mut Cursor<F>,
-        offset: u64,
+        streams: Streams,
         limits: &Limits,
         ended_by_mark: &'c Cell<bool>,
-    ) -> Result<Box<dyn Read + 'c>, ImageError> {
-        let segment = Segment {
-            offset,
-            compression: self,
-        };
-        let refused = |error: io::Error| InitramfsError::SegmentCorrupt {
-            segment,
-            consumed: 0,
-            unpacked: 0,
-            error,
-        };
+    ) -> Result<Box<dyn Read + 'c>, Fault> {
         let memory = limits.max_window_bytes.saturating_add(LZMA_OVERHEAD_BYTES);
+        let is_one = streams == Streams::One;
         ended_by_mark.set(self != Self::Lz4Legacy);
         Ok(match self {
-            Self::Gzip => Box::new(flate2::bufread::GzDecoder::new(cursor)),
-            Self::Bzip2 => Box::new(bzip2::bufread::BzDecoder::new(cursor)),
+            Self::Gzip if is_one => Box::new(flate2::bufread::GzDecoder::new(cursor)),
+            Self::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(cursor)),
+            Self::Bzip2 if is_one => Box::new(bzip2::bufread::BzDecoder::new(cursor)),
+            Self::Bzip2 => Box::new(bzip2::bufread::MultiBzDecoder::new(cursor)),
             Self::Lzma | Self::Xz => {
+                let flags = if is_one { 0 } else { liblzma::stream::CONCATENATED };
                 let stream = if self == Self::Xz {
-                    liblzma::stream::Stream::new_stream_decoder(memory, 0)
+                    liblzma::stream::Stream::new_stream_decoder(memory, flags)
                 } else {
                     liblzma::stream::Stream::new_lzma_decoder(memory)
                 };
-                let stream = stream.map_err(|error| refused(error.into()))?;
+                let stream = stream.map_err(|error| Fault::Corrupt(error.into()))?;
                 Box::new(liblzma::bufread::XzDecoder::new_stream(cursor, stream))
             }
             Self::Lzop => Box::new(lzop::Decoder::new(cursor)),
             Self::Lz4Legacy => Box::new(lz4::Legacy::new(cursor, ended_by_mark)),
-            Self::Lz4Frame => Box::new(lz4::Frame::new(cursor)),
+            Self::Lz4Frame => Box::new(lz4::Frame::new(cursor, streams)),
             Self::Zstd => {
-                let window = zstd_window(cursor.peek(HEAD_BYTES)?).unwrap_or(0);
+                let window = zstd_window(cursor.peek(HEAD_BYTES).map_err(Fault::Image)?).unwrap_or(0);
                 if window > limits.max_window_bytes {
-                    return Err(window_too_large(segment, limits));
+                    return Err(Fault::WindowTooLarge);
                 }
                 let decoder = zstd::stream::read::Decoder::with_buffer(cursor)
                     .and_then(|mut decoder| {
                         decoder.window_log_max(zstd_window_log(limits))?;
                         Ok(decoder)
                     })
-                    .map_err(refused)?;
-                Box::new(decoder.single_frame())
+                    .map_err(Fault::Corrupt)?;
+                match streams {
+                    Streams::One => Box::new(decoder.single_frame()),
+                    Streams::All => Box::new(decoder),
+                }
             }
         })
     }
+}
 
-    /// What a decoder's error means for the segment.
-    pub(super) fn explain(error: io::Error, segment: Segment, unpacked: u64, limits: &Limits) -> ImageError {
+/// How many streams a decoder reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Streams {
+    /// One, and no byte beyond it.
+    One,
+    /// All that follow one another, up to the end of the input.
+    All,
+}
+
+/// Why a decoder gave no more bytes.
+pub(crate) enum Fault {
+    /// What it reads from said so.
+    Image(ImageError),
+    /// It needs more memory than [`Limits::max_window_bytes`].
+    WindowTooLarge,
+    /// Its input ended inside a stream.
+    Truncated,
+    /// It refuses the bytes.
+    Corrupt(io::Error),
+}
+
+impl From<io::Error> for Fault {
+    /// What an error of a decoder means.
+    fn from(error: io::Error) -> Self {
         let error = match error.downcast::<ImageError>() {
-            Ok(error) => return error,
+            Ok(error) => return Self::Image(error),
             Err(error) => error,
         };
         let lzma = error
             .get_ref()
             .and_then(|inner| inner.downcast_ref::<liblzma::stream::Error>());
         if lzma == Some(&liblzma::stream::Error::MemLimit) {
-            return window_too_large(segment, limits);
+            return Self::WindowTooLarge;
         }
-        // The driver knows how much was taken, once the decoder has let go of the cursor.
-        let consumed = 0;
-        if error.kind() == io::ErrorKind::UnexpectedEof {
-            InitramfsError::SegmentTruncated {
-                segment,
-                consumed,
-                unpacked,
-            }
-        } else {
-            InitramfsError::SegmentCorrupt {
-                segment,
-                consumed,
-                unpacked,
-                error,
-            }
+        match error.kind() {
+            io::ErrorKind::UnexpectedEof => Self::Truncated,
+            _ => Self::Corrupt(error),
         }
-        .into()
     }
 }
 
@@ -221,14 +228,6 @@ const GZIP_COMMENT: u8 = 16;
 
 /// The check with the largest number that the kernel takes, in byte 7 of an xz stream.
 const XZ_CHECK_CRC32: u8 = 1;
-
-fn window_too_large(segment: Segment, limits: &Limits) -> ImageError {
-    InitramfsError::WindowTooLarge {
-        segment,
-        limit: limits.max_window_bytes,
-    }
-    .into()
-}
 
 /// The limit as libzstd takes it, a power of two; [`zstd_window`] has looked at the exact size.
 fn zstd_window_log(limits: &Limits) -> u32 {

@@ -9,8 +9,9 @@
 //! Source: Linux, `lib/decompress_unlz4.c`.
 
 use std::cell::Cell;
-use std::io::{self, Read};
+use std::io::{self, BufRead, Read};
 
+use super::Streams;
 use crate::image::cursor::{Cursor, Fill};
 
 pub(super) const LEGACY_MAGIC: [u8; 4] = [0x02, 0x21, 0x4c, 0x18];
@@ -98,27 +99,37 @@ impl<F: Fill> Read for Legacy<'_, F> {
     }
 }
 
-/// Reads one frame as `lz4` writes it.
-pub(super) struct Frame<R: Read> {
+/// Reads frames as `lz4` writes them.
+pub(super) struct Frame<R: BufRead> {
     decoder: lz4_flex::frame::FrameDecoder<EndSeen<R>>,
+    streams: Streams,
 }
 
-impl<R: Read> Frame<R> {
-    pub(super) fn new(reader: R) -> Self {
+impl<R: BufRead> Frame<R> {
+    pub(super) fn new(reader: R, streams: Streams) -> Self {
         Self {
             decoder: lz4_flex::frame::FrameDecoder::new(EndSeen { reader, end: false }),
+            streams,
         }
     }
 }
 
-impl<R: Read> Read for Frame<R> {
+impl<R: BufRead> Read for Frame<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.decoder.read(buffer)?;
-        // The decoder takes the end of its input where a block should be for the end of the frame.
-        if read == 0 && self.decoder.get_ref().end {
-            return Err(io::ErrorKind::UnexpectedEof.into());
+        loop {
+            let read = self.decoder.read(buffer)?;
+            if read > 0 || buffer.is_empty() {
+                return Ok(read);
+            }
+            // The decoder takes the end of its input where a block should be for the end of the frame.
+            let input = self.decoder.get_mut();
+            if input.end {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            if self.streams == Streams::One || input.reader.fill_buf()?.is_empty() {
+                return Ok(0);
+            }
         }
-        Ok(read)
     }
 }
 
