@@ -68,6 +68,7 @@ export { loadPolicy, Policy } from './runtime-policy/policy.ts';
 export type {
   ListedDigest,
   LoadPolicyOptions,
+  NearName,
   PolicyProblem,
   PolicySection,
   PolicyShape,

@@ -75,6 +75,13 @@ export declare class LoadedPolicy {
   get excludes(): Array<string>
   /** The digests that are listed for a name, as it stands in a measurement list; none if it is not listed. */
   listed(section: PolicySection, name: Buffer): Array<ListedRow> | null
+  /**
+   * Names that are nearly this one, and for which this digest is listed.
+   *
+   * # Errors
+   * An unknown algorithm.
+   */
+  near(section: PolicySection, name: Buffer, algorithm: string, digest: Buffer): Array<NearRow>
   /** What is wrong with it. */
   problems(max: number): PolicyProblems
 }
@@ -344,6 +351,14 @@ export declare function listStats(sources: Array<Buffer>, limits: ListLimitArgum
  * By the promise, all that is wrong with it.
  */
 export declare function loadPolicy(file: Buffer, keys: Array<Buffer>, control: Control): Promise<LoadedPolicy>
+
+/** A name that is nearly the one that was asked for. */
+export interface NearRow {
+  /** How they differ. */
+  kind: string
+  /** The name, escaped for one line. */
+  name: string
+}
 
 /**
  * The envelope that a policy is to be signed in: a new one, or the one that it is in.

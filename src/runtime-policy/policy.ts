@@ -20,6 +20,14 @@ export interface ListedDigest {
   readonly line: number;
 }
 
+/** A name that is nearly the one that was asked for. */
+export interface NearName {
+  /** How they differ: `usr-merge`, `sysroot`, … */
+  readonly kind: string;
+  /** Escaped for one line. */
+  readonly name: string;
+}
+
 /** Something that is wrong with a policy that can be read all the same. */
 export interface PolicyProblem {
   /** The kind, in `SCREAMING_SNAKE`. */
@@ -81,6 +89,20 @@ export class Policy {
     const bytes =
       typeof name === 'string' ? Buffer.from(name) : Buffer.from(name.buffer, name.byteOffset, name.length);
     return guard(() => this.#native.listed(section, bytes)) ?? undefined;
+  }
+
+  /**
+   * Paths, keyrings or buffers that are nearly this one and for which this digest is listed.
+   * @param algorithm - by the kernel's name
+   * @param digest - its bytes
+   */
+  near(
+    name: Uint8Array,
+    algorithm: string,
+    digest: Uint8Array,
+    section: PolicySection = 'digests',
+  ): readonly NearName[] {
+    return guard(() => this.#native.near(section, Buffer.from(name), algorithm, Buffer.from(digest)));
   }
 
   /**

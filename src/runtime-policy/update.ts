@@ -1,5 +1,6 @@
 import type { Finding, FindingCode, Report } from '../report/types.ts';
 import type { PolicyAddition } from './compose.ts';
+import type { Policy } from './policy.ts';
 
 /** A digest that would settle findings of a report. */
 export interface Proposal {
@@ -65,16 +66,17 @@ const ALL_ZEROS = /^[^:]+:0+$/;
 
 /**
  * Proposes the smallest change of a policy that settles the findings of a report: single digests, never a pattern.
- * Nothing is proposed from a list that cannot be trusted, nor for an entry that no PCR covers.
+ * Nothing is proposed from a list that cannot be trusted, nor for an entry that no PCR covers. What counts as known
+ * the policy says, not the report, which may be of another policy or altered.
  */
-export function proposeUpdate(report: Report): UpdatePlan {
+export function proposeUpdate(report: Report, policy: Policy): UpdatePlan {
   const { findings, findingCount } = report;
   const distrusted = findings.find(({ code }) => DISTRUST.has(code));
   const covered = coveredEntries(report);
   const proposals = new Map<string, Proposal>();
   const withheld: Withheld[] = [];
   for (const finding of findings) {
-    const answer = proposal(finding, distrusted, covered);
+    const answer = proposal(finding, policy, distrusted, covered);
     if (typeof answer === 'string') {
       withheld.push({ code: finding.code, entry: finding.entry, name: finding.path, reason: answer });
     } else {
@@ -83,6 +85,9 @@ export function proposeUpdate(report: Report): UpdatePlan {
     }
   }
   const warnings: string[] = [];
+  if (policy.isSigned) {
+    warnings.push('the policy is signed, and what is written is not: check it and sign it anew');
+  }
   if (findingCount > findings.length) {
     warnings.push(
       `the report holds ${findings.length} of ${findingCount} findings: verify with a larger --max-findings`,
@@ -112,7 +117,8 @@ function coveredEntries({ pcrs }: Report): number | undefined {
 
 /** A proposal, or why there is none. */
 function proposal(
-  { code, entry, path, found, problem, near }: Finding,
+  { code, entry, path, found, problem }: Finding,
+  policy: Policy,
   distrusted: Finding | undefined,
   covered: number | undefined,
 ): Proposal | string {
@@ -127,18 +133,20 @@ function proposal(
     return `only the first ${covered} entries are covered by a PCR`;
   }
   const common = { section, name: path, digest: found, code, entry } as const;
-  const twin = near.find(({ kind, digest }) => digest === found && SAME_PATH.has(kind));
+  const [algorithm = '', hex = ''] = found.split(':');
+  const near = policy.near(unescapeName(path), algorithm, Buffer.from(hex, 'hex'), section);
+  const twin = near.find(({ kind }) => SAME_PATH.has(kind));
   if (twin !== undefined && section === 'digests') {
-    return { ...common, kind: 'known', reason: `the same content is listed as ${twin.path} (${twin.kind})` };
+    return { ...common, kind: 'known', reason: `the same content is listed as ${twin.name} (${twin.kind})` };
   }
-  const moved = near.find(({ digest }) => digest === found);
+  const [moved] = near;
   return {
     ...common,
     kind: 'new',
     reason:
       moved === undefined
         ? `${problem}; find out where the content is from`
-        : `the same content is listed as ${moved.path}, quite another path`,
+        : `the same content is listed as ${moved.name}, quite another path`,
   };
 }
 

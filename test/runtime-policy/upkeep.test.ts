@@ -10,6 +10,8 @@ import {
   type Finding,
   findPackages,
   lintRuntimePolicy,
+  loadPolicy,
+  type Policy,
   proposeUpdate,
   type Report,
   toAdditions,
@@ -156,17 +158,26 @@ function report(findings: readonly Partial<Finding>[], more: Partial<Report> = {
 
 describe('policy update', () => {
   const found = `sha256:${DIGEST}`;
-  const twin = { kind: 'usr-merge', path: '/usr/bin/a', digest: found };
+  // What a report claims is not believed: the policy decides.
+  const claim = { kind: 'usr-merge', path: '/usr/bin/a', digest: found };
 
-  test('takes known content, asks for new content, and never widens what is excluded', () => {
+  async function policyWith(path: string): Promise<Policy> {
+    const file = join(await freshDirectory(), 'policy');
+    await writeFile(file, `${DIGEST}  ${path}\n`);
+    return loadPolicy(file);
+  }
+
+  test('takes known content, asks for new content, and never widens what is excluded', async () => {
+    const other = `sha256:${'1'.repeat(64)}`;
     const plan = proposeUpdate(
       report([
-        { entry: 2, path: '/bin/a', found, near: [twin] },
-        { entry: 3, path: '/opt/new', found },
-        { entry: 4, path: '/opt/moved', found, near: [{ ...twin, kind: 'same-digest-other-path' }] },
-        { entry: 5, code: 'KEY_NOT_LISTED', path: '.ima', found, near: [twin] },
-        { entry: 6, path: '/bin/a', found, near: [twin] },
+        { entry: 2, path: '/bin/a', found },
+        { entry: 3, path: '/opt/new', found: other, near: [claim] },
+        { entry: 4, path: '/opt/moved', found, near: [claim] },
+        { entry: 5, code: 'KEY_NOT_LISTED', path: '.ima', found, near: [claim] },
+        { entry: 6, path: '/bin/a', found },
       ]),
+      await policyWith('/usr/bin/a'),
     );
     expect(plan.proposals.map(({ kind, section, name }) => [kind, section, name])).toEqual([
       ['known', 'digests', '/bin/a'],
@@ -187,7 +198,7 @@ describe('policy update', () => {
     { why: 'a zero digest', finding: { path: '/x', found: `sha256:${'0'.repeat(64)}` }, says: 'is zero' },
     { why: 'an entry beyond the PCRs', finding: { entry: 9, path: '/x', found }, says: 'first 8 entries' },
     { why: 'no digest', finding: { path: '/x' }, says: 'no digest' },
-  ] as const)('proposes nothing for $why', ({ finding, says }) => {
+  ] as const)('proposes nothing for $why', async ({ finding, says }) => {
     const pcr = {
       bank: 'sha256',
       index: 10,
@@ -196,27 +207,28 @@ describe('policy update', () => {
       matchedEntries: 8,
       extend: 'per-bank',
     } as const;
-    const { proposals, withheld } = proposeUpdate(report([finding], { pcrs: [pcr] }));
+    const { proposals, withheld } = proposeUpdate(report([finding], { pcrs: [pcr] }), await policyWith('/a'));
     expect(proposals).toEqual([]);
     expect(withheld[0]?.reason).toContain(says);
   });
 
-  test('proposes nothing at all from a list that was altered', () => {
+  test('proposes nothing at all from a list that was altered', async () => {
+    const policy = await policyWith('/usr/bin/a');
     for (const code of [
       'TEMPLATE_HASH_MISMATCH',
       'PCR_MISMATCH',
       'QUOTE_INVALID',
       'LIST_TRUNCATED',
     ] as const) {
-      const plan = proposeUpdate(report([{ path: '/bin/a', found, near: [twin] }, { code }]));
+      const plan = proposeUpdate(report([{ path: '/bin/a', found }, { code }]), policy);
       expect(plan.proposals).toEqual([]);
       expect(plan.withheld).toHaveLength(2);
     }
   });
 
-  test('reads names as reports escape them', () => {
+  test('reads names as reports escape them', async () => {
     const name = String.raw`/a\\b\n\u{1b}\xff é`;
-    const { proposals } = proposeUpdate(report([{ path: name, found }]));
+    const { proposals } = proposeUpdate(report([{ path: name, found }]), await policyWith('/a'));
     const [addition] = toAdditions(proposals, 'report');
     expect(addition?.name).toEqual(
       Buffer.concat([Buffer.from('/a\\b\n\u001b'), Buffer.of(0xff), Buffer.from(' é')]),

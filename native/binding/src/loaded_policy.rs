@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use ima_assay_core::evidence::{self, read_exclude_list};
 use ima_assay_core::policy::exclude::LintKind;
-use ima_assay_core::policy::{ListedDigest, Policy, Problem, Section, Shape, SignatureStatus};
+use ima_assay_core::path::Escaped;
+use ima_assay_core::policy::{ListedDigest, Near, Policy, PolicySet, Problem, Section, Shape, SignatureStatus};
 use ima_assay_digest::Control as Shared;
 use napi::bindgen_prelude::{AsyncTask, Buffer};
 use napi::{Env, Task};
@@ -64,6 +65,18 @@ pub struct ListedRow {
     /// The line of the name, counted from 1.
     pub line: f64,
 }
+
+/// A name that is nearly the one that was asked for.
+#[napi(object, object_from_js = false)]
+pub struct NearRow {
+    /// How they differ.
+    pub kind: &'static str,
+    /// The name, escaped for one line.
+    pub name: String,
+}
+
+/// Names that are nearly the one that was asked for, at most.
+const MAX_NEAR: usize = 16;
 
 /// Something that is wrong with a policy.
 #[napi(object, object_from_js = false)]
@@ -129,6 +142,32 @@ impl LoadedPolicy {
     pub fn listed(&self, section: PolicySection, name: Buffer) -> Option<Vec<ListedRow>> {
         let listing = self.policy.section(section.into()).get(&name)?;
         Some(listing.digests().map(|digest| listed_row(&digest)).collect())
+    }
+
+    /// Names that are nearly this one, and for which this digest is listed.
+    ///
+    /// # Errors
+    /// An unknown algorithm.
+    #[napi(catch_unwind)]
+    pub fn near(
+        &self,
+        section: PolicySection,
+        name: Buffer,
+        algorithm: String,
+        digest: Buffer,
+    ) -> napi::Result<Vec<NearRow>> {
+        let set = PolicySet::new(vec![Arc::clone(&self.policy)]);
+        let algorithm = crate::list::algorithm(&algorithm)?;
+        let near = set.near(section.into(), &name, algorithm, &digest, MAX_NEAR);
+        let has_digest = |near: &&Near<'_>| near.digest.is_some_and(|listed| listed.bytes == &*digest);
+        Ok(near
+            .iter()
+            .filter(has_digest)
+            .map(|near| NearRow {
+                kind: near.kind.name(),
+                name: Escaped(near.path).to_string(),
+            })
+            .collect())
     }
 
     /// What is wrong with it.

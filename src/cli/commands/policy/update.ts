@@ -3,6 +3,7 @@ import { buffer } from 'node:stream/consumers';
 import type { Report } from '../../../report/types.ts';
 import { composeRuntimePolicy } from '../../../runtime-policy/compose.ts';
 import { drawDifferences } from '../../../runtime-policy/diff.ts';
+import { loadPolicy } from '../../../runtime-policy/policy.ts';
 import {
   type Proposal,
   proposeUpdate,
@@ -55,7 +56,7 @@ export const command: Command = {
         problem: 'a policy, a report and a file to write to are needed',
       });
     }
-    const plan = proposeUpdate(await readReport(reportName));
+    const plan = proposeUpdate(await readReport(reportName), await loadPolicy(name, { signal }));
     const accepted = accept(plan, many(parsed, 'accept'), flag(parsed, 'accept-new'));
     const before = await composeRuntimePolicy({ policies: [name] }, { signal });
     const after = await composeRuntimePolicy(
