@@ -396,8 +396,17 @@ impl<'a, 'b, 's> Unpacker<'a, 'b, 's> {
         Ok(id)
     }
 
+    /// Whether the tree is an OCI layout or what `docker save` writes: its blobs are no files of a machine.
+    fn is_container_image(&self) -> bool {
+        let has = |path| self.rootfs.lstat(path).is_ok();
+        has(b"oci-layout") && has(b"index.json") || has(b"manifest.json") && !has(b"usr") && !has(b"etc")
+    }
+
     /// Hands over the files of the tree as it is now, and says how many.
     pub(super) fn finish(self) -> Result<u64, ImageError> {
+        if self.is_container_image() {
+            return Err(TarError::ContainerImage.into());
+        }
         listing::list(&self.rootfs, self.scan, self.sink)
     }
 }

@@ -274,6 +274,22 @@ fn what_programs_disagree_about_or_cannot_make_is_refused() {
 }
 
 #[test]
+fn a_container_image_is_refused_instead_of_its_blobs_listed() {
+    let directory = TempDir::new().unwrap();
+    for files in [["oci-layout", "index.json"], ["manifest.json", "repositories"]] {
+        let members = files.map(|name| Made::file(name, "{}"));
+        assert_eq!(
+            code_of(directory.path(), &archive(&members)),
+            "TAR_CONTAINER_IMAGE"
+        );
+    }
+    let members = ["manifest.json", "etc/passwd"].map(|name| Made::file(name, "{}"));
+    let path = directory.path().join("archive");
+    fs::write(&path, archive(&members)).unwrap();
+    assert_eq!(listed(&path).len(), 2);
+}
+
+#[test]
 fn a_pax_size_where_the_header_has_no_room_is_taken() {
     let directory = TempDir::new().unwrap();
     let members = [Made::pax("size=8589934593"), Made::file("x", "")];
