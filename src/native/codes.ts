@@ -62,6 +62,7 @@ export const imageErrorCodes = [
   // Of a tar archive.
   'TAR_AMBIGUOUS',
   'TAR_CHECKSUM_WRONG',
+  'TAR_CONTAINER_IMAGE',
   'TAR_END_MISSING',
   'TAR_EXTENDED_MALFORMED',
   'TAR_FIELD_MALFORMED',

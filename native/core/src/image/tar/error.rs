@@ -116,6 +116,9 @@ pub enum TarError {
         /// Why it cannot be.
         refusal: Refusal,
     },
+    /// A container image: its files are in archives inside this one.
+    #[error("the archive holds a container image and no root filesystem")]
+    ContainerImage,
     /// The file ends inside its compression.
     #[error("the file ends inside its {} stream, after {unpacked} bytes unpacked", compression.name())]
     StreamTruncated {
@@ -185,6 +188,7 @@ impl Explain for TarError {
             Self::TypeUnknown { .. } => "TAR_TYPE_UNKNOWN",
             Self::Blocked { .. } => "TAR_PATH_BLOCKED",
             Self::LinkTargetMissing { .. } => "TAR_LINK_TARGET_MISSING",
+            Self::ContainerImage => "TAR_CONTAINER_IMAGE",
             Self::StreamTruncated { .. } => "TAR_STREAM_TRUNCATED",
             Self::StreamCorrupt { .. } => "TAR_STREAM_CORRUPT",
             Self::WindowTooLarge { .. } => "TAR_WINDOW_TOO_LARGE",
@@ -238,6 +242,9 @@ impl Explain for TarError {
             | Self::Blocked { .. }
             | Self::LinkTargetMissing { .. } => {
                 "no program unpacks this as it is meant; make the archive anew, or leave it out with --keep-going"
+            }
+            Self::ContainerImage => {
+                "container images are not read yet; give what `docker export` or `umoci unpack` makes of it"
             }
             Self::WindowTooLarge { .. } => "if the archive is meant to be so, raise --limit max-window-bytes",
             Self::TooLarge { .. } => "if the archive is meant to be so, raise --limit max-unpacked-bytes",

@@ -10,6 +10,8 @@
 mod error;
 mod extended;
 mod header;
+mod input;
+mod listing;
 mod member;
 mod sparse;
 #[cfg(test)]

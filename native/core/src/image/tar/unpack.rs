@@ -5,28 +5,21 @@
 //! member    extended header…  header  data, padded to a block
 //! ```
 
-use std::cell::RefCell;
-use std::collections::BTreeSet;
-
 use super::error::TarError;
 use super::extended::{self, Extended, Records};
-use super::header::{BLOCK_BYTES, Block, Fault, Header, field, number};
+use super::header::{Block, Fault, Header};
+use super::input::{padding, read_block, read_extended, skip};
+use super::listing;
 use super::member::{Member, Refused, What, clean};
-use super::sparse::{self, MAX_REGIONS, Map};
+use super::sparse::{Map, Pieces};
 use crate::image::cursor::{Cursor, Fill};
 use crate::image::handover::{self, Handover};
-use crate::image::rootfs::{Data, Found, Inode, Kind, Refusal, Regular, Rootfs};
-use crate::image::{ContentId, File, ImageError, Note, Scan, Sink, Skip};
+use crate::image::rootfs::{Data, Inode, Kind, Refusal, Regular, Rootfs};
+use crate::image::{ContentId, ImageError, Note, Scan, Sink};
 use crate::path::Escaped;
 
 /// Files up to this size are handed over whole.
 const WHOLE_FILE_BYTES: u64 = 64 << 10;
-
-/// What an extended header has at most. Attributes stand there, so that it is much more than a name.
-const MAX_EXTENDED_BYTES: u64 = 16 << 20;
-
-/// Longest path that the kernel can name, without its NUL.
-const MAX_PATH_BYTES: usize = 4095;
 
 /// The state of an archive that is being unpacked.
 pub(super) struct Unpacker<'a, 'b, 's> {
@@ -335,7 +328,7 @@ impl<'a, 'b, 's> Unpacker<'a, 'b, 's> {
         block: &Block,
         member: &Member,
     ) -> Result<(), ImageError> {
-        let map = read_map(cursor, block, member)?;
+        let map = Map::read(cursor, block, member)?;
         self.bytes = self.bytes.saturating_add(map.size);
         let limit = self.max_bytes;
         if self.bytes > limit {
@@ -384,13 +377,7 @@ impl<'a, 'b, 's> Unpacker<'a, 'b, 's> {
         offset: u64,
         map: &Map,
     ) -> Result<ContentId, ImageError> {
-        let mut pieces = Pieces {
-            cursor,
-            offset,
-            map,
-            next: 0,
-            at: 0,
-        };
+        let mut pieces = Pieces::new(cursor, offset, map);
         if map.size <= WHOLE_FILE_BYTES {
             let mut bytes = vec![0; usize::try_from(map.size).unwrap_or(0)];
             pieces.read(&mut bytes)?;
@@ -398,267 +385,29 @@ impl<'a, 'b, 's> Unpacker<'a, 'b, 's> {
         }
         let (feeder, content) = self.handover.stream(map.size);
         let id = self.sink.content(content)?;
-        while pieces.at < map.size {
+        while pieces.at() < map.size {
             if self.scan.control.is_cancelled() {
                 return Err(ImageError::Cancelled);
             }
-            let mut chunk = feeder.chunk(map.size.saturating_sub(pieces.at));
+            let mut chunk = feeder.chunk(map.size.saturating_sub(pieces.at()));
             pieces.read(&mut chunk)?;
             feeder.send(chunk);
         }
         Ok(id)
     }
 
+    /// Whether the tree is an OCI layout or what `docker save` writes: its blobs are no files of a machine.
+    fn is_container_image(&self) -> bool {
+        let has = |path| self.rootfs.lstat(path).is_ok();
+        has(b"oci-layout") && has(b"index.json") || has(b"manifest.json") && !has(b"usr") && !has(b"etc")
+    }
+
     /// Hands over the files of the tree as it is now, and says how many.
     pub(super) fn finish(self) -> Result<u64, ImageError> {
-        let limits = self.scan.limits;
-        let listing = RefCell::new(Listing {
-            scan: self.scan,
-            unmet: self.scan.selection.asked().collect(),
-            sink: self.sink,
-            text_bytes: 0,
-            files: 0,
-            stopped: Ok(()),
-        });
-        let walked = self.rootfs.each(
-            limits.max_depth,
-            |path| listing.borrow_mut().enters(path),
-            |path, found| {
-                let mut listing = listing.borrow_mut();
-                if listing.stopped.is_ok() {
-                    listing.stopped = listing.take(path, &found);
-                }
-            },
-        );
-        let mut listing = listing.into_inner();
-        listing.stopped?;
-        walked.map_err(|path| ImageError::TooDeep {
-            path,
-            limit: limits.max_depth,
-        })?;
-        for path in std::mem::take(&mut listing.unmet) {
-            listing
-                .sink
-                .note(Note::unmet_skip(path, "there is no such path in the archive"));
+        if self.is_container_image() {
+            return Err(TarError::ContainerImage.into());
         }
-        Ok(listing.files)
-    }
-}
-
-/// What of the tree is listed.
-struct Listing<'a, 'b, 's> {
-    scan: &'a Scan<'b>,
-    sink: &'a mut dyn Sink<'s>,
-    /// Paths to skip that were asked for and not met yet.
-    unmet: BTreeSet<&'b [u8]>,
-    text_bytes: u64,
-    files: u64,
-    stopped: Result<(), ImageError>,
-}
-
-impl Listing<'_, '_, '_> {
-    fn enters(&mut self, path: &[u8]) -> bool {
-        !self.skips(path)
-    }
-
-    fn skips(&mut self, path: &[u8]) -> bool {
-        let is_skipped = self.scan.selection.skips_path(path);
-        if is_skipped {
-            self.unmet.remove(path);
-            self.sink.skip(Skip::Path);
-        }
-        is_skipped
-    }
-
-    fn take(&mut self, path: &[u8], found: &Found<'_>) -> Result<(), ImageError> {
-        let file = match found {
-            Found::Symlink => {
-                self.sink.skip(Skip::Symlink);
-                return Ok(());
-            }
-            Found::Special => {
-                self.sink.skip(Skip::Special);
-                return Ok(());
-            }
-            Found::Regular(file) => file,
-        };
-        if self.scan.selection.skips_owner(file.uid) {
-            self.sink.skip(Skip::Owner);
-            return Ok(());
-        }
-        if self.skips(path) {
-            return Ok(());
-        }
-        let len = u64::try_from(path.len()).unwrap_or(u64::MAX);
-        self.text_bytes = self.text_bytes.saturating_add(len);
-        let limit = self.scan.limits.max_text_bytes;
-        if self.text_bytes > limit {
-            return Err(TarError::TooMuchText { limit }.into());
-        }
-        if path.len() > MAX_PATH_BYTES {
-            return self.sink.omit(ImageError::TooDeep {
-                path: path.to_vec(),
-                limit: MAX_PATH_BYTES,
-            });
-        }
-        // Every file was given its data where it was made.
-        let Data::Stored { content, size_bytes } = file.data else {
-            return Err(ImageError::Stopped);
-        };
-        self.files = self.files.saturating_add(1);
-        self.sink.file(File {
-            path: path.to_vec(),
-            content,
-            mode: u32::from(file.mode),
-            uid: file.uid,
-            gid: file.gid,
-            size_bytes,
-        });
-        Ok(())
-    }
-}
-
-/// A file put together from what is stored of it.
-struct Pieces<'c, F> {
-    cursor: &'c mut Cursor<F>,
-    offset: u64,
-    map: &'c Map,
-    /// The region that is being read, or comes next.
-    next: usize,
-    /// Bytes of the file that were given.
-    at: u64,
-}
-
-impl<F: Fill> Pieces<'_, F> {
-    /// Fills the buffer with the next bytes of the file.
-    fn read(&mut self, mut buffer: &mut [u8]) -> Result<(), ImageError> {
-        while !buffer.is_empty() {
-            let region = self.map.regions.get(self.next);
-            let (start, end) = region.map_or((self.map.size, self.map.size), |region| {
-                (region.offset, region.offset.saturating_add(region.len))
-            });
-            let is_stored = self.at >= start && region.is_some();
-            let left = if is_stored { end } else { start.max(self.at) }.saturating_sub(self.at);
-            if left == 0 && is_stored {
-                self.next = self.next.saturating_add(1);
-                continue;
-            }
-            let len = usize::try_from(left).map_or(buffer.len(), |left| left.min(buffer.len()));
-            let Some((piece, rest)) = buffer.split_at_mut_checked(len).filter(|_| len > 0) else {
-                return Ok(());
-            };
-            if is_stored {
-                read(self.cursor, self.offset, piece, "data")?;
-            } else {
-                piece.fill(0);
-            }
-            self.at = self.at.saturating_add(u64::try_from(len).unwrap_or(u64::MAX));
-            buffer = rest;
-        }
-        Ok(())
-    }
-}
-
-/// Where the data of a file belong. Reads the map where it stands between header and data.
-fn read_map<F: Fill>(cursor: &mut Cursor<F>, block: &Block, member: &Member) -> Result<Map, ImageError> {
-    let (offset, stored) = (member.offset, member.stored);
-    let malformed = |problem| TarError::SparseMalformed {
-        offset,
-        path: member.path.clone(),
-        problem,
-    };
-    match member.what {
-        What::GnuSparse => {
-            let no_number = || malformed("an offset or a length of a sparse file is no number");
-            let size = number(field(block, 483, 12)).flatten().ok_or_else(no_number)?;
-            let mut regions = Vec::new();
-            sparse::add_entries(block, 386, 4, &mut regions).ok_or_else(no_number)?;
-            let mut goes_on = field(block, 482, 1) != b"\0";
-            while goes_on {
-                let more = read_block(cursor, offset)?.ok_or(TarError::Truncated {
-                    offset,
-                    part: "map",
-                    missing: 512,
-                })?;
-                sparse::add_entries(&more, 0, 21, &mut regions).ok_or_else(no_number)?;
-                if regions.len() > MAX_REGIONS {
-                    return Err(malformed("a sparse file in more than a million pieces").into());
-                }
-                goes_on = field(&more, 504, 1) != b"\0";
-            }
-            Ok(Map::new(regions, size, stored).map_err(malformed)?)
-        }
-        What::PaxSparse => {
-            let records = &member.records.sparse;
-            let size = records
-                .size
-                .ok_or_else(|| malformed("a sparse file without its size"))?;
-            match (records.major, records.minor) {
-                (None, None) | (Some(0), Some(0 | 1)) => {
-                    Ok(Map::new(records.regions.clone(), size, stored).map_err(malformed)?)
-                }
-                (Some(1), Some(0)) if records.regions.is_empty() => {
-                    let mut lines = Lines::new(cursor, offset, stored);
-                    let count = lines.next()?.ok_or_else(|| malformed(NO_MAP))?;
-                    let mut sparse = extended::Sparse::default();
-                    for _ in 0..count {
-                        let start = lines.next()?.ok_or_else(|| malformed(NO_MAP))?;
-                        let len = lines.next()?;
-                        sparse.push(start, len).map_err(malformed)?;
-                    }
-                    let rest = lines.rest;
-                    Ok(Map::new(sparse.regions, size, rest).map_err(malformed)?)
-                }
-                _ => Err(malformed("a sparse file of a version that is not known").into()),
-            }
-        }
-        _ => Ok(Map::solid(stored)),
-    }
-}
-
-const NO_MAP: &str = "a sparse file whose map is no list of decimal numbers";
-
-/// The decimal lines in front of the data of a sparse file, block by block.
-struct Lines<'c, F> {
-    cursor: &'c mut Cursor<F>,
-    offset: u64,
-    /// Bytes of the member that were not read.
-    rest: u64,
-    block: Block,
-    taken: usize,
-}
-
-impl<'c, F: Fill> Lines<'c, F> {
-    fn new(cursor: &'c mut Cursor<F>, offset: u64, stored: u64) -> Self {
-        Self {
-            cursor,
-            offset,
-            rest: stored,
-            block: [0; BLOCK_BYTES],
-            taken: BLOCK_BYTES,
-        }
-    }
-
-    /// The number on the next line; none where there is no such line.
-    fn next(&mut self) -> Result<Option<u64>, ImageError> {
-        // As many digits as a number of 64 bits has.
-        let mut digits = Vec::with_capacity(20);
-        loop {
-            if self.taken >= BLOCK_BYTES {
-                let Some(rest) = self.rest.checked_sub(512) else {
-                    return Ok(None);
-                };
-                read(self.cursor, self.offset, &mut self.block, "map")?;
-                (self.rest, self.taken) = (rest, 0);
-            }
-            let byte = self.block.get(self.taken).copied().unwrap_or(0);
-            self.taken = self.taken.saturating_add(1);
-            match byte {
-                b'\n' => return Ok(extended::decimal(&digits)),
-                _ if digits.len() < 20 => digits.push(byte),
-                _ => return Ok(None),
-            }
-        }
+        listing::list(&self.rootfs, self.scan, self.sink)
     }
 }
 
@@ -667,79 +416,4 @@ fn stray(extended: &Extended) -> TarError {
         offset: extended.offset,
         problem: "no member follows that it could belong to",
     }
-}
-
-/// Bytes from the end of data to the next block.
-fn padding(size: u64) -> u64 {
-    size.wrapping_neg() & 511
-}
-
-/// The next block, or none at the end.
-fn read_block<F: Fill>(cursor: &mut Cursor<F>, offset: u64) -> Result<Option<Block>, ImageError> {
-    let mut block = [0; BLOCK_BYTES];
-    match cursor.read_full(&mut block)? {
-        0 => Ok(None),
-        BLOCK_BYTES => Ok(Some(block)),
-        found => Err(truncated(offset, "header", BLOCK_BYTES.saturating_sub(found))),
-    }
-}
-
-/// The data of an extended header. What is claimed is not allocated before it is there.
-fn read_extended<F: Fill>(cursor: &mut Cursor<F>, offset: u64, size: u64) -> Result<Vec<u8>, ImageError> {
-    if size > MAX_EXTENDED_BYTES {
-        return Err(TarError::ExtendedMalformed {
-            offset,
-            problem: "larger than any that programs write",
-        }
-        .into());
-    }
-    let (mut bytes, mut left) = (Vec::new(), usize::try_from(size).unwrap_or(0));
-    while left > 0 {
-        let step = left.min(64 << 10);
-        let start = bytes.len();
-        bytes.resize(start.saturating_add(step), 0);
-        read(cursor, offset, bytes.get_mut(start..).unwrap_or_default(), "data")?;
-        left = left.saturating_sub(step);
-    }
-    Ok(bytes)
-}
-
-fn read<F: Fill>(
-    cursor: &mut Cursor<F>,
-    offset: u64,
-    bytes: &mut [u8],
-    part: &'static str,
-) -> Result<(), ImageError> {
-    let found = cursor.read_full(bytes)?;
-    match bytes.len().saturating_sub(found) {
-        0 => Ok(()),
-        missing => Err(truncated(offset, part, missing)),
-    }
-}
-
-fn skip<F: Fill>(
-    cursor: &mut Cursor<F>,
-    offset: u64,
-    len: u64,
-    part: &'static str,
-) -> Result<(), ImageError> {
-    match len.saturating_sub(cursor.skip(len)?) {
-        0 => Ok(()),
-        missing => Err(TarError::Truncated {
-            offset,
-            part,
-            missing,
-        }
-        .into()),
-    }
-}
-
-fn truncated(offset: u64, part: &'static str, missing: usize) -> ImageError {
-    let missing = u64::try_from(missing).unwrap_or(u64::MAX);
-    TarError::Truncated {
-        offset,
-        part,
-        missing,
-    }
-    .into()
 }

@@ -274,6 +274,22 @@ fn what_programs_disagree_about_or_cannot_make_is_refused() {
 }
 
 #[test]
+fn a_container_image_is_refused_instead_of_its_blobs_listed() {
+    let directory = TempDir::new().unwrap();
+    for files in [["oci-layout", "index.json"], ["manifest.json", "repositories"]] {
+        let members = files.map(|name| Made::file(name, "{}"));
+        assert_eq!(
+            code_of(directory.path(), &archive(&members)),
+            "TAR_CONTAINER_IMAGE"
+        );
+    }
+    let members = ["manifest.json", "etc/passwd"].map(|name| Made::file(name, "{}"));
+    let path = directory.path().join("archive");
+    fs::write(&path, archive(&members)).unwrap();
+    assert_eq!(listed(&path).len(), 2);
+}
+
+#[test]
 fn a_pax_size_where_the_header_has_no_room_is_taken() {
     let directory = TempDir::new().unwrap();
     let members = [Made::pax("size=8589934593"), Made::file("x", "")];
@@ -438,4 +454,38 @@ fn an_archive_that_unpacks_to_far_more_than_it_has_is_refused() {
     .unwrap();
     let packed = run(path, "zstd -c -q plain");
     assert_eq!(code_of(path, &packed), "TAR_RATIO_TOO_HIGH");
+}
+
+#[test]
+fn a_changed_byte_under_a_right_checksum_neither_crashes_nor_hangs() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("archive");
+    let sparse = || {
+        Made::new(b'S', "sparse", b"abc")
+            .with(257, b"ustar  \0")
+            .with(386, b"00000000001\x0000000000003\x00")
+            .with(483, b"00000000100\0")
+    };
+    fs::write(&path, archive(&[sparse()])).unwrap();
+    let whole = [&[0; 1][..], b"abc", &[0; 60]].concat();
+    let digest = ima_assay_digest::hash(ima_assay_digest::Algorithm::Sha256, &whole).to_string();
+    assert_eq!(
+        listed(&path),
+        Lines::from([format!("{digest}  /sparse").into_bytes()])
+    );
+    for at in 0..512 {
+        for value in [0, b' ', b'7', 0x80, 0xff] {
+            for members in [
+                [sparse().with(at, &[value]), Made::file("f", "1")],
+                [Made::pax("path=x").with(at, &[value]), Made::file("f", "1")],
+                [
+                    Made::file("f", "1"),
+                    Made::link(b'1', "x", "f").with(at, &[value]),
+                ],
+            ] {
+                fs::write(&path, archive(&members)).unwrap();
+                let _ = extracted(&path, &options());
+            }
+        }
+    }
 }
