@@ -100,5 +100,16 @@ function declare(parser: Argv, declared: readonly Command[]): Argv {
 function describeFailure(message: string, args: readonly string[]): string {
   const line = message.trim().replace(/\s*\n\s*/g, ', ');
   const isGuess = line.startsWith('Did you mean');
-  return isGuess ? `unknown command ${JSON.stringify(args[0] ?? '')}. ${line}` : line;
+  return isGuess ? `unknown command ${JSON.stringify(unknownWord(args))}. ${line}` : line;
+}
+
+/** The first word that is no command where one has to stand. */
+function unknownWord(args: readonly string[]): string {
+  let known = commands;
+  for (const word of args.filter((arg) => !arg.startsWith('-'))) {
+    const command = known.find(({ usage }) => usage.split(' ')[0] === word);
+    if (command === undefined) return word;
+    known = command.subcommands ?? [];
+  }
+  return args[0] ?? '';
 }

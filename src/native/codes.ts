@@ -3,6 +3,7 @@
  * the core's own enums, both ways.
  */
 export const imageErrorCodes = [
+  'CONTAINER_IMAGE',
   'FILE_CHANGED',
   'FORMAT_UNKNOWN',
   'IMAGE_EMPTY',
@@ -48,6 +49,7 @@ export const imageErrorCodes = [
   'EXT4_JOURNAL_DIRTY',
   'EXT4_UNSUPPORTED',
   'FILESYSTEM_UNSUPPORTED',
+  'MOUNT_MISSING',
   'PARTITION_MISSING',
   'PARTITION_TABLE_MALFORMED',
   'QCOW2_BACKING_FILE',

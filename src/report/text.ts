@@ -10,10 +10,10 @@ export function drawText(report: Report, paint: Paint = plain): string {
   const { list, accepted, findings, findingCount, differences, unchecked } = report;
   const templates = Object.entries(list.templates).map(([name, count]) => `${count} ${name}`);
   const lines = [
-    `${paint(report.verdict === 'pass' ? 'good' : 'bad', report.verdict.toUpperCase())} by the ${report.rules} rules; ${otherVerdict(report)}`,
+    `${paint(report.verdict === 'pass' ? 'good' : 'bad', report.verdict.toUpperCase())} by the ${report.rules} rules${isVouchedFor(report) ? '' : ', of a list that nothing vouches for'}; ${otherVerdict(report)}`,
     `list: ${list.entries} entries (${list.format}; ${templates.join(', ')}), ${list.violations} violations`,
     `accepted: ${accepted.listed} listed, ${accepted.excluded} excluded, ${accepted.signed} signed`,
-    ...report.pcrs.map((pcr) => drawPcr(pcr, list.entries)),
+    ...report.pcrs.map((pcr) => drawPcr(pcr, report)),
     ...drawQuote(report, paint),
     ...findings.flatMap((finding) => drawFinding(finding, paint)),
   ];
@@ -29,6 +29,11 @@ export function drawText(report: Report, paint: Paint = plain): string {
   return `${lines.join('\n')}\n`;
 }
 
+/** Whether PCR values or a quote were compared with the list. Without them anybody may have written it. */
+function isVouchedFor({ verdict, pcrs, quote }: Report): boolean {
+  return verdict === 'fail' || quote.status === 'verified' || pcrs.some(({ expected }) => expected !== null);
+}
+
 function otherVerdict({ rules, strictVerdict, keylimeVerdict }: Report): string {
   return rules === 'strict'
     ? `a Keylime verifier would say ${keylimeVerdict}`
@@ -37,11 +42,14 @@ function otherVerdict({ rules, strictVerdict, keylimeVerdict }: Report): string 
 
 function drawPcr(
   { bank, index, replayed, expected, matchedEntries, extend }: PcrReport,
-  entries: number,
+  { list: { entries }, quote }: Report,
 ): string {
   const rule = extend === 'padded-sha1' ? ', SHA-1 padded with zeros' : '';
   const pcr = `PCR ${bank}:${index}`;
-  if (expected === null) return `${pcr} ${replayed} (replayed${rule}; nothing to compare with)`;
+  if (expected === null) {
+    const compared = quote.status === 'verified' ? 'compared by the quote' : 'nothing to compare with';
+    return `${pcr} ${replayed} (replayed${rule}; ${compared})`;
+  }
   if (matchedEntries === null) return `${pcr} ${replayed} does not match ${expected}`;
   const tail = entries - matchedEntries;
   const after =

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use ima_assay_core::evidence::{self, read_exclude_list};
-use ima_assay_core::policy::exclude::LintKind;
 use ima_assay_core::path::Escaped;
-use ima_assay_core::policy::{ListedDigest, Near, Policy, PolicySet, Problem, Section, Shape, SignatureStatus};
+use ima_assay_core::policy::exclude::LintKind;
+use ima_assay_core::policy::{
+    ListedDigest, Near, Policy, PolicySet, Problem, Section, Shape, SignatureStatus,
+};
 use ima_assay_digest::Control as Shared;
 use napi::bindgen_prelude::{AsyncTask, Buffer};
 use napi::{Env, Task};

@@ -70,16 +70,24 @@ impl EvidenceError {
     }
 }
 
+/// Bad lines that a message names: a file that is no list has nothing else.
+const MAX_LISTED: usize = 20;
+
 /// One message for all bad patterns: whoever mends the list wants to see them at once.
 fn list(errors: &[ExcludeError]) -> String {
-    errors
-        .iter()
-        .map(|error| match error.place().line {
-            Some(line) => format!("line {line}: {error}"),
-            None => error.to_string(),
-        })
-        .collect::<Vec<_>>()
-        .join("; ")
+    let shown = errors.iter().take(MAX_LISTED).map(|error| {
+        let text = error.to_string();
+        match error.place().line {
+            Some(line) if !text.starts_with("line ") => format!("line {line}: {text}"),
+            _ => text,
+        }
+    });
+    let mut all: Vec<String> = shown.collect();
+    let left = errors.len().saturating_sub(all.len());
+    if left > 0 {
+        all.push(format!("and {left} more"));
+    }
+    all.join("; ")
 }
 
 impl Explain for EvidenceError {

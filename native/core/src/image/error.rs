@@ -37,6 +37,9 @@ pub enum ImageError {
     /// The input is empty.
     #[error("the input is empty")]
     Empty,
+    /// A directory that holds the layers of a container image, not its files.
+    #[error("the directory is an OCI image layout, whose layers are not read yet")]
+    ContainerImage,
     /// Standard input went on beyond [`super::Limits::max_spooled_bytes`].
     #[error("standard input has more than {limit} bytes")]
     InputTooLarge {
@@ -120,6 +123,7 @@ impl Explain for ImageError {
             Self::Stopped => "STOPPED",
             Self::UnknownFormat { .. } => "FORMAT_UNKNOWN",
             Self::Empty => "IMAGE_EMPTY",
+            Self::ContainerImage => "CONTAINER_IMAGE",
             Self::InputTooLarge { .. } => "INPUT_TOO_LARGE",
             Self::Changed { .. } => "FILE_CHANGED",
             Self::SharesUnreadable { .. } => "SHARES_UNREADABLE",
@@ -143,9 +147,11 @@ impl Explain for ImageError {
                 path: Some(path.clone()),
                 ..Place::default()
             },
-            Self::Cancelled | Self::Stopped | Self::NothingListed { .. } | Self::InputTooLarge { .. } => {
-                Place::default()
-            }
+            Self::Cancelled
+            | Self::Stopped
+            | Self::ContainerImage
+            | Self::NothingListed { .. }
+            | Self::InputTooLarge { .. } => Place::default(),
             Self::UnknownFormat { .. } | Self::Empty => Place {
                 offset_bytes: Some(0),
                 ..Place::default()
@@ -175,6 +181,9 @@ impl Explain for ImageError {
                 "an initramfs or a tar archive (plain or compressed), a UKI, a disk image (raw or qcow2) or a directory is expected",
             ),
             Self::Empty => Some("check how the file was copied"),
+            Self::ContainerImage => {
+                Some("unpack it first, for example with `umoci unpack`, and give its rootfs")
+            }
             Self::InputTooLarge { .. } => Some("save it to a file, or raise --limit max-spooled-bytes"),
             Self::Changed { .. } => {
                 Some("extract from a copy or a snapshot, or leave it out with --keep-going")

@@ -123,6 +123,7 @@ pub fn inspect(
 ) -> Result<Summary, SourceError> {
     announce(std::iter::once(source), control);
     let mut collector = Collector::new(None, options.keep_going);
+    note_partition(source, options, &mut collector);
     let scan = Scan {
         selection: &options.selection,
         limits: &options.limits,
@@ -166,6 +167,7 @@ fn extract_one<'s>(
     };
     let (scanned, outcomes) = hash_all(&pool, |submit: &Submit<'_, Content<'s>>| {
         let mut collector = Collector::new(Some(submit), options.keep_going);
+        note_partition(source, options, &mut collector);
         source.scan(&scan, &mut collector).map(|layer| {
             collector.summary.layer = layer;
             (collector.files, collector.summary)
@@ -214,6 +216,18 @@ fn extract_one<'s>(
         }
     }
     Ok(summary)
+}
+
+/// Says that a partition was named in vain.
+fn note_partition(source: &dyn Source, options: &ExtractOptions, collector: &mut Collector<'_, '_>) {
+    if let Some(number) = options.selection.partition.filter(|_| !source.has_partitions()) {
+        collector.note(Note {
+            code: "PARTITION_UNMET",
+            path: None,
+            offset_bytes: None,
+            text: format!("there is no partition {number}: this is no disk image"),
+        });
+    }
 }
 
 /// What became of a content. Its error is listed once; further names of the file refer to it.

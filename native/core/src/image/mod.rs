@@ -154,6 +154,11 @@ pub trait Source: Send + Sync {
         None
     }
 
+    /// Whether one of its partitions can be named as the root.
+    fn has_partitions(&self) -> bool {
+        false
+    }
+
     /// Reads the image once, from its start to its end, and says what it is made of.
     ///
     /// # Errors

@@ -67,6 +67,9 @@ fn open_image(name: &[u8], limits: &Limits, control: &Arc<Control>) -> Result<Bo
     let path = Path::new(OsStr::from_bytes(name));
     let metadata = path.metadata().map_err(unreadable)?;
     if metadata.is_dir() {
+        if path.join("oci-layout").is_file() && path.join("index.json").is_file() {
+            return Err(ImageError::ContainerImage);
+        }
         return Ok(Box::new(Tree::open(path)?));
     }
     // Opening a FIFO or a socket could wait for ever.

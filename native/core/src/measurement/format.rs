@@ -189,6 +189,10 @@ pub(super) fn detect(head: &[u8], limits: &Limits) -> Result<Detected, ListError
 /// A record starts with a PCR in four bytes, three of them NUL. Behind line ends the ASCII form has none.
 fn is_ascii(head: &[u8]) -> bool {
     let text = head.trim_ascii_start();
+    // Policies and reports are JSON, and easily given in a list's place.
+    if matches!(text.first(), Some(b'{' | b'[')) {
+        return false;
+    }
     let text = text.get(..4).unwrap_or(text);
     text.iter()
         .all(|byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace())

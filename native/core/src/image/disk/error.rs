@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::ext4::Ext4Error;
 use super::qcow2::Qcow2Error;
 use crate::error::{Explain, Place};
+use crate::path::Escaped;
 
 /// Why a disk image cannot be read.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -49,6 +50,12 @@ pub enum DiskError {
         volume: String,
         /// What it is.
         kind: &'static str,
+    },
+    /// A device that is mounted and not in the image, or in a part of it that cannot be read.
+    #[error("fstab mounts {} here, which is not found in the image", Escaped(device.as_bytes()))]
+    MountMissing {
+        /// As `fstab` names it.
+        device: String,
     },
     /// The partition that was asked for.
     #[error("there is no partition {number}; there are {known}")]
@@ -100,6 +107,7 @@ impl Explain for DiskError {
             Self::Ext4(error) => error.code(),
             Self::Vfat { .. } => "VFAT_CORRUPT",
             Self::FilesystemUnsupported { .. } => "FILESYSTEM_UNSUPPORTED",
+            Self::MountMissing { .. } => "MOUNT_MISSING",
             Self::PartitionMissing { .. } => "PARTITION_MISSING",
             Self::RootMissing { .. } => "ROOT_MISSING",
             Self::RootAmbiguous { .. } => "ROOT_AMBIGUOUS",
@@ -135,6 +143,9 @@ impl Explain for DiskError {
             Self::FilesystemUnsupported { .. } => Some(
                 "leave it out with --skip and the path it is mounted on, or mount it and give its directory",
             ),
+            Self::MountMissing { .. } => {
+                Some("leave it out with --skip and the path, or list all else with --keep-going")
+            }
             Self::PartitionMissing { .. } => Some("`ima-assay inspect` shows the partitions"),
             Self::RootMissing { .. } => {
                 Some("name the partition with --partition, or mount the image and give its directory")

@@ -29,6 +29,7 @@ pub use ext4::Ext4Error;
 use qcow2::Qcow2;
 pub use qcow2::Qcow2Error;
 use read_at::{Raw, ReadAt};
+use root::Mounts;
 use table::Table;
 use volume::Volume;
 use walk::Walk;
@@ -86,9 +87,21 @@ impl Disk {
 }
 
 impl Source for Disk {
+    fn has_partitions(&self) -> bool {
+        true
+    }
+
     fn scan<'s>(&'s self, scan: &Scan<'_>, sink: &mut dyn Sink<'s>) -> Result<Layer, ImageError> {
         let root = root::find_root(&self.volumes, scan.selection.partition)?;
-        let mounts = root::mounts(root, &self.volumes)?;
+        let Mounts { mounts, optional } = root::mounts(root, &self.volumes)?;
+        for (device, path) in optional {
+            sink.note(Note {
+                code: "MOUNT_MISSING",
+                text: format!("{device} is not in the image, and may be missing by fstab"),
+                path: Some(path),
+                offset_bytes: None,
+            });
+        }
         if self.table.as_ref().is_some_and(|table| table.is_backup) {
             sink.note(Note {
                 code: "GPT_BACKUP",
@@ -99,7 +112,9 @@ impl Source for Disk {
         }
         Walk::new(scan, sink, &mounts, self.file_bytes).run()?;
         let place = |volume: &Volume| {
-            let mount = mounts.iter().find(|mount| std::ptr::eq(mount.volume, volume));
+            let mount = mounts
+                .iter()
+                .find(|mount| mount.volume.is_some_and(|mounted| std::ptr::eq(mounted, volume)));
             mount.map(|mount| {
                 if mount.path.is_empty() {
                     &b"/"[..]

@@ -19,7 +19,10 @@ const MAX_LINKS: usize = 40;
 
 /// A volume at its place in the tree.
 pub(super) struct Mount<'d> {
-    pub(super) volume: &'d Volume,
+    /// None if it is not in the image.
+    pub(super) volume: Option<&'d Volume>,
+    /// As `fstab` names it.
+    pub(super) device: String,
     /// Empty for the root.
     pub(super) path: Vec<u8>,
 }
@@ -136,17 +139,29 @@ fn steps(path: &[u8]) -> Vec<Vec<u8>> {
         .collect()
 }
 
-/// The root, and the others that its `fstab` mounts, each below the one before it.
+/// What the root's `fstab` says.
+pub(super) struct Mounts<'d> {
+    /// The root, and the others, each below the one before it.
+    pub(super) mounts: Vec<Mount<'d>>,
+    /// Devices that are not in the image and need not be there, with their paths.
+    pub(super) optional: Vec<(String, Vec<u8>)>,
+}
+
+/// Reads the root's `fstab`.
 ///
 /// # Errors
 /// The root cannot be read.
-pub(super) fn mounts<'d>(root: &'d Volume, volumes: &'d [Volume]) -> Result<Vec<Mount<'d>>, DiskError> {
-    let mut mounts = vec![Mount {
-        volume: root,
-        path: Vec::new(),
-    }];
+pub(super) fn mounts<'d>(root: &'d Volume, volumes: &'d [Volume]) -> Result<Mounts<'d>, DiskError> {
+    let mut found = Mounts {
+        mounts: vec![Mount {
+            volume: Some(root),
+            device: String::new(),
+            path: Vec::new(),
+        }],
+        optional: Vec::new(),
+    };
     let Some(Ok(filesystem)) = &root.filesystem else {
-        return Ok(mounts);
+        return Ok(found);
     };
     let fstab = match look_up(filesystem, b"/etc/fstab")? {
         Some(node) if node.kind() == Kind::Regular => filesystem.small_file(&node, MAX_FSTAB_BYTES)?,
@@ -158,21 +173,36 @@ pub(super) fn mounts<'d>(root: &'d Volume, volumes: &'d [Volume]) -> Result<Vec<
         let (Some(device), Some(path)) = (fields.next(), fields.next()) else {
             continue;
         };
-        if device.starts_with('#') || !path.starts_with('/') || path == "/" {
+        let is_device = DEVICES.iter().any(|start| device.starts_with(start));
+        if !is_device || !path.starts_with('/') || path == "/" || fields.next() == Some("swap") {
             continue;
         }
-        let found = volumes.iter().find(|volume| is_called(volume, device));
-        if let Some(volume) = found.filter(|volume| !std::ptr::eq(*volume, root)) {
-            mounts.push(Mount {
+        let path = path.trim_end_matches('/').replace("\\040", " ").into_bytes();
+        let volume = volumes.iter().find(|volume| is_called(volume, device));
+        if volume.is_some_and(|volume| std::ptr::eq(volume, root)) {
+            continue;
+        }
+        let options = fields.next().unwrap_or_default();
+        let is_optional = options
+            .split(',')
+            .any(|option| matches!(option, "noauto" | "nofail"));
+        if volume.is_none() && is_optional {
+            found.optional.push((device.to_owned(), path));
+        } else {
+            found.mounts.push(Mount {
                 volume,
-                path: path.trim_end_matches('/').replace("\\040", " ").into_bytes(),
+                device: device.to_owned(),
+                path,
             });
         }
     }
-    mounts.sort_by(|left, right| left.path.cmp(&right.path));
-    mounts.dedup_by(|later, earlier| later.path == earlier.path);
-    Ok(mounts)
+    found.mounts.sort_by(|left, right| left.path.cmp(&right.path));
+    found.mounts.dedup_by(|later, earlier| later.path == earlier.path);
+    Ok(found)
 }
+
+/// How lines of `fstab` start that mount a device: the others are of the kernel or of the network.
+const DEVICES: [&str; 5] = ["LABEL=", "UUID=", "PARTLABEL=", "PARTUUID=", "/dev/"];
 
 /// Whether a line of `fstab` means this volume.
 fn is_called(volume: &Volume, device: &str) -> bool {

@@ -66,13 +66,19 @@ impl<'a, 'b, 's> Walk<'a, 'b, 's> {
             if self.is_below_a_skipped(&mount.path) {
                 continue;
             }
-            match &mount.volume.filesystem {
+            let Some(volume) = mount.volume else {
+                let device = mount.device.clone();
+                self.sink
+                    .omit(at(&mount.path, DiskError::MountMissing { device }))?;
+                continue;
+            };
+            match &volume.filesystem {
                 Some(Ok(filesystem)) => self.filesystem(filesystem, &mount.path)?,
                 Some(Err(error)) => self.sink.omit(at(&mount.path, error.clone()))?,
                 None => {
                     let error = DiskError::FilesystemUnsupported {
-                        volume: mount.volume.name(),
-                        kind: mount.volume.kind,
+                        volume: volume.name(),
+                        kind: volume.kind,
                     };
                     self.sink.omit(at(&mount.path, error))?;
                 }

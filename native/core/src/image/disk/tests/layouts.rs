@@ -140,6 +140,21 @@ fn other_partitions_are_where_fstab_mounts_them() {
     wanted.extend(of("var.d", "/var"));
     assert_eq!(listed(&path), wanted);
 
+    // What is mounted and not there is never left out unsaid, unless it may be missing.
+    for (device, options, expected) in [
+        ("/dev/mapper/vg-usr", "defaults", false),
+        ("UUID=dead", "nofail", true),
+    ] {
+        let line = format!("{fstab}{device} /opt ext4 {options} 0 0\ntmpfs /tmp tmpfs x 0 0\n");
+        fs::write(directory.join("root/etc/fstab"), line).unwrap();
+        mke2fs(directory, "rootfs", "64M", "-t ext4");
+        disk(directory, script, &parts);
+        match expected {
+            true => assert_eq!(listed(&path).len(), wanted.len()),
+            false => assert_eq!(code(&path, &super::options()), "MOUNT_MISSING"),
+        }
+    }
+
     // What is mounted and not understood is never left out unsaid.
     fs::write(
         directory.join("root/etc/fstab"),
