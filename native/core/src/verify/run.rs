@@ -21,6 +21,9 @@ use crate::path::Escaped;
 use crate::policy::{KeylimeStanding, PolicySet};
 use crate::signature::{Keyring, Provenance};
 
+/// Problems of a policy among which the one is looked for that Keylime refuses it for.
+const MAX_LOOKED_AT: usize = 10_000;
+
 /// Verifies a measurement list against everything that is known.
 ///
 /// # Errors
@@ -133,7 +136,14 @@ impl Run<'_> {
             let origin = Escaped(policy.origin());
             if policy.keylime().standing() == KeylimeStanding::Refused {
                 let line = format!("Keylime's verdict: a verifier would refuse {origin} as a policy");
-                self.cx.unchecked.add(line);
+                let problems = policy.validate(MAX_LOOKED_AT).problems;
+                let why = problems
+                    .iter()
+                    .find(|problem| problem.code.is_refused_by_keylime());
+                self.cx.unchecked.add(match why {
+                    Some(why) => format!("{line}: {} ({})", why.problem, why.location),
+                    None => line,
+                });
             }
             if !policy.keylime().starts() && !self.keylime.is_over() {
                 let event = keylime::Exception::KeyError.event();
