@@ -34,6 +34,8 @@ export interface Replay {
   }[];
   /** Entries with a wrong template hash; absent if there are none. */
   readonly mismatches?: number;
+  /** The first of them. */
+  readonly firstMismatch?: number;
   /** What could not be read; absent if there is nothing. */
   readonly faults?: { readonly count: number; readonly first: readonly ListFault[] };
 }

@@ -129,6 +129,13 @@ const replay: Command = {
       : lines.map((line) => `${line}\n`).join('');
     await writeData([Buffer.from(text)], { output: one(parsed, 'output'), signal });
     for (const fault of result.faults?.first ?? []) reportFault(fault);
+    if (result.mismatches !== undefined) {
+      reportFault({
+        code: 'TEMPLATE_HASH_MISMATCH',
+        problem: `template hashes that are not those of the fields: ${result.mismatches} of ${result.entries}, the first in entry ${result.firstMismatch}; replayed is what the fields give`,
+        hint: '`ima-assay verify` says of each what is wrong',
+      });
+    }
     if (result.faults !== undefined) return exitCodes.undecided;
     return result.mismatches === undefined ? exitCodes.done : exitCodes.findings;
   },
@@ -162,7 +169,7 @@ function drawCount([name, value]: readonly [string, Count]): string {
   return parts.length === 0 ? '' : `${words}: ${parts.join(', ')}\n`;
 }
 
-function reportFault({ problem, code, hint }: ListFault): void {
+function reportFault({ problem, code, hint }: Pick<ListFault, 'code' | 'hint' | 'problem'>): void {
   process.stderr.write(`ima-assay: ${escapeControls(problem)}\n`);
   if (hint !== undefined) process.stderr.write(`  hint: ${hint}\n`);
   process.stderr.write(`  [${code}]\n`);

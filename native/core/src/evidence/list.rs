@@ -181,7 +181,7 @@ fn each(
 /// {"entries":N,"violations":N,"pcrs":[{"bank":"sha256","index":10,"value":"hex"}]}
 /// ```
 ///
-/// and, where there are any: `mismatches` (entries with a wrong template hash), `faults`, and `bootAggregates` (what
+/// and, where there are any: `mismatches` (entries with a wrong template hash) and `firstMismatch`, `faults`, and `bootAggregates` (what
 /// the event log gives, and whether the list begins with it).
 ///
 /// # Errors
@@ -206,12 +206,14 @@ pub fn replay_list(
     }
     let mut replay = Replay::new(options).map_err(|error| EvidenceError::malformed(&name, error))?;
     let mut mismatches: u64 = 0;
+    let mut first_mismatch = None;
     let mut faults = Faults::default();
     let mut first_digest = None;
     each(names, limits, control, |item| match item {
         Item::Entry(entry) => {
             if replay.extend(&entry) == Check::Differs {
                 mismatches = mismatches.saturating_add(1);
+                first_mismatch.get_or_insert(entry.number());
             }
             if entry.number() == 1 && entry.is_named_boot_aggregate() {
                 let known = candidates.iter().flatten();
@@ -259,6 +261,7 @@ pub fn replay_list(
     }
     if mismatches > 0 {
         result.insert("mismatches".to_owned(), mismatches.into());
+        result.insert("firstMismatch".to_owned(), first_mismatch.into());
     }
     if faults.count > 0 {
         result.insert("faults".to_owned(), faults.to_json());
