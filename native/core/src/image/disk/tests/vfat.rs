@@ -67,7 +67,7 @@ fn an_esp_is_listed_where_fstab_mounts_it() {
             "FAT32",
             "64M",
             "-F 32 -s 1",
-            "PARTUUID=other /nowhere x x\nUUID=1234-abcd",
+            "PARTUUID=other /nowhere x nofail\nUUID=1234-abcd",
         ),
         ("sectors of 4096 bytes", "64M", "-F 16 -S 4096 -s 1", "LABEL=ESP"),
     ] {
