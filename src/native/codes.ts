@@ -40,6 +40,7 @@ export const imageErrorCodes = [
   'SEGMENT_UNKNOWN',
   'SEGMENT_WINDOW_TOO_LARGE',
   // Of a disk image.
+  'DIRECTORIES_OVERLAP',
   'DISK_TOO_LARGE',
   'DISK_TOO_MUCH_TEXT',
   'DISK_TRUNCATED',

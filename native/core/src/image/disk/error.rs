@@ -77,6 +77,9 @@ pub enum DiskError {
         /// The limit.
         limit: u64,
     },
+    /// The directories of a filesystem have more bytes than it has.
+    #[error("the directories up to here are larger than the filesystem: they share blocks")]
+    DirectoriesOverlap,
     /// Its paths are longer than what was allowed.
     #[error("the paths of the image have more than {limit} bytes together")]
     TooMuchText {
@@ -113,6 +116,7 @@ impl Explain for DiskError {
             Self::RootAmbiguous { .. } => "ROOT_AMBIGUOUS",
             Self::TooLarge { .. } => "DISK_TOO_LARGE",
             Self::TooMuchText { .. } => "DISK_TOO_MUCH_TEXT",
+            Self::DirectoriesOverlap => "DIRECTORIES_OVERLAP",
         }
     }
 
@@ -152,6 +156,7 @@ impl Explain for DiskError {
             }
             Self::RootAmbiguous { .. } => Some("name the one with --partition"),
             Self::TooLarge { .. } => Some("if the image is meant to be so, raise --limit max-unpacked-bytes"),
+            Self::DirectoriesOverlap => Some("check a copy of the image with `fsck -n`"),
             Self::TooMuchText { .. } => Some("if the image is meant to be so, raise --limit max-text-bytes"),
         }
     }

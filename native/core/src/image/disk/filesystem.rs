@@ -62,6 +62,23 @@ impl Filesystem {
         Vfat::open(volume).map(Self::Vfat)
     }
 
+    /// Bytes of the filesystem.
+    pub(super) fn size_bytes(&self) -> u64 {
+        match self {
+            Self::Ext4(ext4) => ext4.size_bytes(),
+            Self::Vfat(vfat) => vfat.size_bytes(),
+        }
+    }
+
+    /// Bytes of a directory.
+    pub(super) fn directory_bytes(&self, directory: &Node) -> Result<u64, DiskError> {
+        match (self, directory) {
+            (Self::Vfat(vfat), Node::Vfat(node)) => vfat.directory_size(node),
+            (_, Node::Ext4(node)) => Ok(node.size_bytes()),
+            _ => Ok(0),
+        }
+    }
+
     pub(super) fn root(&self) -> Result<Node, DiskError> {
         match self {
             Self::Ext4(ext4) => ext4.root().map(Node::Ext4),

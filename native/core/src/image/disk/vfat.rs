@@ -172,6 +172,24 @@ impl Vfat {
             .saturating_add(u64::from(from_zero).saturating_mul(self.cluster_bytes)))
     }
 
+    pub(super) fn size_bytes(&self) -> u64 {
+        self.volume.size_bytes()
+    }
+
+    /// How many bytes a directory has.
+    pub(super) fn directory_size(&self, directory: &Node) -> Result<u64, DiskError> {
+        let first = match directory.start {
+            Start::Fixed { len, .. } => return Ok(len),
+            Start::Cluster(cluster) => cluster,
+        };
+        let (mut bytes, mut next) = (0_u64, Some(first));
+        while let Some(cluster) = next.filter(|_| bytes < MAX_DIRECTORY_BYTES) {
+            bytes = bytes.saturating_add(self.cluster_bytes);
+            next = self.next(cluster)?;
+        }
+        Ok(bytes)
+    }
+
     /// The bytes of a directory.
     fn directory_bytes(&self, directory: &Node) -> Result<Vec<u8>, DiskError> {
         let first = match directory.start {

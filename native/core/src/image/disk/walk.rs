@@ -111,11 +111,18 @@ impl<'a, 'b, 's> Walk<'a, 'b, 's> {
             depth: 0,
         }];
         let mut seen = HashSet::from([root.identity()]);
+        let mut left = filesystem.size_bytes();
         let mut found = Vec::new();
         while let Some(directory) = pending.pop() {
             if self.scan.control.is_cancelled() {
                 return Err(ImageError::Cancelled);
             }
+            // Directories that share blocks would be read again and again.
+            let size = filesystem.directory_bytes(&directory.node);
+            let size = size.map_err(|error| at(&directory.path, error))?;
+            left = left
+                .checked_sub(size)
+                .ok_or_else(|| at(&directory.path, DiskError::DirectoriesOverlap))?;
             let entries = match filesystem.list(&directory.node) {
                 Ok(entries) => entries,
                 Err(error) => {

@@ -45,6 +45,8 @@ impl Run {
 struct Mapper<'f> {
     fs: &'f Ext4,
     inode: &'f Inode,
+    /// Blocks of the file, by its size.
+    blocks: u64,
     runs: Vec<Run>,
     /// Blocks that are mapped so far: never more than there are.
     mapped: u64,
@@ -56,11 +58,12 @@ impl Ext4 {
         let mut mapper = Mapper {
             fs: self,
             inode,
+            blocks: inode.size_bytes.div_ceil(self.superblock.block_bytes),
             runs: Vec::new(),
             mapped: 0,
         };
         if inode.has_extents() {
-            mapper.extents(&inode.block, None)?;
+            mapper.extents(&inode.block, None, 0)?;
         } else {
             mapper.block_map()?;
         }
@@ -69,15 +72,17 @@ impl Ext4 {
 }
 
 impl Mapper<'_> {
-    /// Takes a node of the tree. `parent` is the depth of the node above and the block of the file it starts at.
-    fn extents(&mut self, node: &[u8], parent: Option<(u16, u32)>) -> Result<(), DiskError> {
+    /// Takes a node of the tree, whose entries are of blocks from `next` on, and returns the block behind the last of
+    /// them. So no node is of any use twice, and what a hostile tree can make us do is bounded by the file's size.
+    fn extents(&mut self, node: &[u8], above: Option<u16>, next: u64) -> Result<u64, DiskError> {
         let (entries, room, depth) = (le16(node, 2), le16(node, 4), le16(node, 6));
         let needed = usize::from(room).saturating_add(1).saturating_mul(EXTENT_BYTES);
         if le16(node, 0) != EXTENT_MAGIC || entries > room || needed > node.len() {
             return Err(self.inode.corrupt("a node of its extents is none"));
         }
-        let is_expected = match parent {
-            Some((above, _)) => Some(depth) == above.checked_sub(1),
+        let is_expected = match above {
+            // Only a file without blocks has a node without entries.
+            Some(above) => Some(depth) == above.checked_sub(1) && entries > 0,
             None => depth <= MAX_DEPTH,
         };
         if !is_expected {
@@ -87,17 +92,19 @@ impl Mapper<'_> {
             .get(EXTENT_BYTES..)
             .unwrap_or_default()
             .as_chunks::<EXTENT_BYTES>();
-        let mut next = parent.map_or(0, |(_, first)| first);
+        let mut next = next;
         for entry in all.iter().take(entries.into()) {
-            let first = le32(entry, 0);
+            let first = u64::from(le32(entry, 0));
             if first < next {
                 return Err(self.inode.corrupt("its extents are out of order"));
             }
+            // What is reserved behind the end of the file does not matter.
+            if first >= self.blocks {
+                return Ok(self.blocks);
+            }
             if depth > 0 {
-                let place = join(le16(entry, 8).into(), le32(entry, 4));
-                let below = self.node(place)?;
-                self.extents(&below, Some((depth, first)))?;
-                next = first.saturating_add(1);
+                let below = self.node(join(le16(entry, 8).into(), le32(entry, 4)))?;
+                next = self.extents(&below, Some(depth), first)?;
                 continue;
             }
             let len = le16(entry, 4);
@@ -108,12 +115,15 @@ impl Mapper<'_> {
             } else {
                 len.saturating_sub(MAX_WRITTEN)
             };
+            if blocks == 0 {
+                return Err(self.inode.corrupt("one of its extents is empty"));
+            }
             next = first.saturating_add(blocks.into());
             if is_written {
-                self.push(first.into(), place, blocks.into())?;
+                self.push(first, place, blocks.into())?;
             }
         }
-        Ok(())
+        Ok(next)
     }
 
     /// A node in a block of its own, with its checksum behind the room for entries.
@@ -136,8 +146,7 @@ impl Mapper<'_> {
     }
 
     fn block_map(&mut self) -> Result<(), DiskError> {
-        let block_bytes = self.fs.superblock.block_bytes;
-        let blocks = self.inode.size_bytes.div_ceil(block_bytes);
+        let blocks = self.blocks;
         let (places, _) = self.inode.block.as_chunks::<4>();
         let places: Vec<u32> = places.iter().map(|place| u32::from_le_bytes(*place)).collect();
         let (direct, indirect) = places.split_at_checked(DIRECT_BLOCKS).unwrap_or_default();
@@ -216,5 +225,70 @@ impl Ext4 {
     pub(super) fn block(&self, number: u64) -> Result<Vec<u8>, DiskError> {
         let bytes = self.superblock.block_bytes;
         read_vec(self.volume.as_ref(), number.saturating_mul(bytes), index(bytes))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, File};
+    use std::os::unix::fs::FileExt as _;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::image::disk::read_at::Raw;
+    use crate::testing::{has_tool, run};
+
+    /// A node: header and entries of first block, length or place (low) and the rest.
+    fn node(depth: u16, entries: &[(u32, [u8; 8])]) -> Vec<u8> {
+        let count = u16::try_from(entries.len()).unwrap();
+        let mut bytes = Vec::new();
+        for number in [EXTENT_MAGIC, count, count, depth, 0, 0] {
+            bytes.extend(number.to_le_bytes());
+        }
+        for (first, rest) in entries {
+            bytes.extend(first.to_le_bytes());
+            bytes.extend(rest);
+        }
+        bytes
+    }
+
+    #[test]
+    fn a_tree_that_uses_its_nodes_again_has_an_end() {
+        if !has_tool("mke2fs") {
+            return;
+        }
+        let directory = tempfile::TempDir::new().unwrap();
+        run(directory.path(), "truncate -s 8M image");
+        run(
+            directory.path(),
+            "mke2fs -q -F -t ext4 -b 1024 -O ^metadata_csum image",
+        );
+        let path = directory.path().join("image");
+        let file = fs::OpenOptions::new().write(true).open(&path).unwrap();
+        // Four levels of nodes that all name one node below, 84 times, at the end of the image; at their bottom an
+        // extent far away, none, or an empty one.
+        let below = |place: u32| {
+            let mut rest = [0; 8];
+            rest[..4].copy_from_slice(&place.to_le_bytes());
+            rest
+        };
+        let far = node(0, &[(1_000_000, [1, 0, 0, 0, 100, 0, 0, 0])]);
+        let empty = node(0, &[(0, [0, 0, 0, 0, 100, 0, 0, 0])]);
+        for bottom in [far, node(0, &[]), empty] {
+            let mut place = 8190;
+            file.write_all_at(&bottom, u64::from(place) * 1024).unwrap();
+            for depth in 1..4 {
+                let entries: Vec<_> = (0..84).map(|first| (first, below(place))).collect();
+                place -= 1;
+                file.write_all_at(&node(depth, &entries), u64::from(place) * 1024)
+                    .unwrap();
+            }
+            let fs = Ext4::open(Arc::new(Raw::new(File::open(&path).unwrap()).unwrap())).unwrap();
+            let mut inode = fs.inode(2).unwrap();
+            inode.size_bytes = 1 << 40;
+            let root = node(4, &(0..4).map(|first| (first, below(place))).collect::<Vec<_>>());
+            inode.block[..root.len()].copy_from_slice(&root);
+            assert!(fs.runs(&inode).is_err());
+        }
     }
 }

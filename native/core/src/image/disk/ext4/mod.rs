@@ -94,6 +94,10 @@ impl Ext4 {
         &self.superblock.uuid
     }
 
+    pub(super) fn size_bytes(&self) -> u64 {
+        self.superblock.blocks.saturating_mul(self.superblock.block_bytes)
+    }
+
     pub(super) fn root(&self) -> Result<Node, DiskError> {
         let root = self.node(ROOT)?;
         match root.kind() {
