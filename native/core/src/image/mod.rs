@@ -24,6 +24,8 @@ mod selection;
 mod shard;
 mod summary;
 pub mod tar;
+#[cfg(test)]
+mod testing;
 mod tree;
 pub mod uki;
 

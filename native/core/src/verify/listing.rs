@@ -4,7 +4,7 @@ use ima_assay_digest::Algorithm;
 
 use super::finding::{Finding, FindingCode, NearMiss, shown, tagged};
 use super::subject::Seen;
-use crate::policy::{Judgement, ListedDigest, Near, NearKind, PolicySet, Section};
+use crate::policy::{Judgement, ListedDigest, Near, PolicySet, Section};
 
 /// A digest that should be listed for a name.
 pub(super) struct Wanted<'s, 'a> {
@@ -155,19 +155,8 @@ pub(super) fn digest_text(digest: &ListedDigest<'_>) -> String {
 }
 
 fn near_miss(near: &Near<'_>, policies: &PolicySet) -> NearMiss {
-    let kind = match near.kind {
-        NearKind::SameDigest => "same-digest-other-path",
-        NearKind::Sysroot => "sysroot",
-        NearKind::UsrMerge => "usr-merge",
-        NearKind::Deleted => "deleted",
-        NearKind::Relative => "relative",
-        NearKind::Blank => "blank",
-        NearKind::Case => "case",
-        NearKind::SamePath => "same-path",
-        NearKind::OtherAlgorithm => "other-algorithm",
-    };
     NearMiss {
-        kind,
+        kind: near.kind.name(),
         path: shown(near.path),
         digest: near.digest.as_ref().map(digest_text),
         origin: policies

@@ -18,7 +18,8 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::error::Explain as _;
-use crate::image::{ExtractOptions, Extraction, Selection, SourceError, extract, inspect, open};
+use crate::image::testing::{extracted, options};
+use crate::image::{ExtractOptions, Extraction, Selection, inspect, open};
 use crate::testing::{has_tool, run};
 
 const LABEL: &str = "cloudimg-rootfs";
@@ -92,22 +93,6 @@ fn mke2fs(directory: &Path, name: &str, size: &str, options: &str) {
     run(directory, &format!("truncate -s {size} {name}"));
     let options = format!("{options} -L {LABEL} -E root_owner=0:0");
     run(directory, &format!("mke2fs -q -F {options} -d root {name}"));
-}
-
-fn options() -> ExtractOptions {
-    let mut selection = Selection::new([], []);
-    selection.all_owners = true;
-    ExtractOptions {
-        selection,
-        ..ExtractOptions::default()
-    }
-}
-
-fn extracted(image: &Path, options: &ExtractOptions) -> Result<Extraction, SourceError> {
-    let control = Arc::new(Control::default());
-    let name = image.as_os_str().as_encoded_bytes().to_vec();
-    let source = open(&name, &options.limits, &control)?;
-    extract(&[(name, source)], options, &control)
 }
 
 fn lines(extraction: &Extraction) -> Lines {

@@ -11,33 +11,16 @@ mod makers;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
 
-use ima_assay_digest::Control;
 use tempfile::TempDir;
 
 use crate::error::Explain as _;
-use crate::image::{ExtractOptions, Extraction, Selection, SourceError, extract, open};
+use crate::image::testing::{extracted, options};
+use crate::image::{ExtractOptions, Extraction};
 use crate::testing::{has_tool, run};
 
 /// `digest  path` of every regular file, as bytes.
 type Lines = BTreeSet<Vec<u8>>;
-
-fn options() -> ExtractOptions {
-    let mut selection = Selection::new([], []);
-    selection.all_owners = true;
-    ExtractOptions {
-        selection,
-        ..ExtractOptions::default()
-    }
-}
-
-fn extracted(archive: &Path, options: &ExtractOptions) -> Result<Extraction, SourceError> {
-    let control = Arc::new(Control::default());
-    let name = archive.as_os_str().as_encoded_bytes().to_vec();
-    let source = open(&name, &options.limits, &control)?;
-    extract(&[(name, source)], options, &control)
-}
 
 fn lines(extraction: &Extraction) -> Lines {
     extraction
