@@ -26,6 +26,10 @@ export type { HashAlgorithm } from './native/algorithms.ts';
 export type { Progress, WorkOptions } from './native/work.ts';
 export { OutputError, writeAtomically } from './output/atomic-file.ts';
 export type { WriteOptions, WrittenFile } from './output/atomic-file.ts';
+export { ProgramError, runProgram } from './process/program.ts';
+export type { ProgramCall, ProgramResult, RunProgram } from './process/program.ts';
+export { RemoteError } from './remote/error.ts';
+export type { RemoteErrorCode } from './remote/error.ts';
 export { drawReport } from './report/faces.ts';
 export type { Face } from './report/faces.ts';
 export type {

@@ -1,4 +1,5 @@
 import { AssayError } from '../error.ts';
+import { RemoteError } from '../remote/error.ts';
 import { escapeControls } from './terminal.ts';
 
 /** What the process's exit code means; also in `--help`. */
@@ -9,6 +10,12 @@ export const exitCodes = {
   remote: 3,
   interrupted: 130,
 } as const;
+
+/** The exit code of a command that threw. */
+export function exitCodeOf(error: unknown, signal: AbortSignal): number {
+  if (signal.aborted) return exitCodes.interrupted;
+  return error instanceof RemoteError ? exitCodes.remote : exitCodes.undecided;
+}
 
 /** Prints an error as `ima-assay: FILE:LINE: problem`, hint and code; a stack only with `IMA_ASSAY_DEBUG=1`. */
 export function reportError(error: unknown, signal: AbortSignal): void {

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { unwritable } from '../output/atomic-file.ts';
-import { exitCodes, reportError } from './exit.ts';
+import { exitCodeOf, exitCodes, reportError } from './exit.ts';
 import { printVersion } from './version.ts';
 
 const interrupt = new AbortController();
@@ -25,5 +25,5 @@ try {
   }
 } catch (error) {
   reportError(error, interrupt.signal);
-  process.exitCode = interrupt.signal.aborted ? exitCodes.interrupted : exitCodes.undecided;
+  process.exitCode = exitCodeOf(error, interrupt.signal);
 }
