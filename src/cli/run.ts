@@ -9,6 +9,7 @@ import * as extract from './commands/extract.ts';
 import * as inspect from './commands/inspect.ts';
 import * as log from './commands/log.ts';
 import * as policy from './commands/policy.ts';
+import * as server from './commands/server.ts';
 import * as verify from './commands/verify.ts';
 import { exitCodes } from './exit.ts';
 
@@ -22,6 +23,7 @@ const commands: readonly Command[] = [
   verify.command,
   log.command,
   policy.command,
+  server.command,
   doctor.command,
 ];
 

@@ -83,6 +83,9 @@ describe('help', () => {
     'log convert',
     'log replay',
     'log stats',
+    'server',
+    'server configure',
+    'server certs',
     'doctor',
   ];
 
