@@ -15,6 +15,9 @@ export const keylimePorts = {
   registrarPlain: 8890,
 } as const;
 
+/** Where agents listen unless they are told otherwise. */
+export const AGENT_PORT = 9002;
+
 /**
  * Reads `HOST`, `HOST:PORT`, an IPv6 address, or `[IPv6]:PORT`.
  * @throws UsageError `ARGUMENT_INVALID`

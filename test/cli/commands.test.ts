@@ -86,6 +86,12 @@ describe('help', () => {
     'server',
     'server configure',
     'server certs',
+    'tenant',
+    'tenant add',
+    'tenant status',
+    'tenant wait',
+    'tenant list',
+    'tenant delete',
     'doctor',
   ];
 
