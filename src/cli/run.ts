@@ -10,6 +10,7 @@ import * as image from './commands/image.ts';
 import * as inspect from './commands/inspect.ts';
 import * as log from './commands/log.ts';
 import * as policy from './commands/policy.ts';
+import * as server from './commands/server.ts';
 import * as verify from './commands/verify.ts';
 import { exitCodes } from './exit.ts';
 
@@ -24,6 +25,7 @@ const commands: readonly Command[] = [
   log.command,
   policy.command,
   image.command,
+  server.command,
   doctor.command,
 ];
 

@@ -85,6 +85,9 @@ describe('help', () => {
     'log stats',
     'image',
     'image overlay',
+    'server',
+    'server configure',
+    'server certs',
     'doctor',
   ];
 
