@@ -4,6 +4,8 @@ export { AssayError } from './error.ts';
 export type { Place } from './error.ts';
 export { extractAllowlist, inspectImage } from './image/extract.ts';
 export type { Extraction } from './image/extract.ts';
+export { OverlayError, planOverlay, writeOverlay } from './image/overlay.ts';
+export type { Addition, Overlay, OverlayOptions, OverlayPlan, Placed, Standing } from './image/overlay.ts';
 export { findPackages } from './image/packages.ts';
 export type { PackageOwner } from './image/packages.ts';
 export type { ExtractOptions, ImageSummary, Layer, Limits, Note, Omission } from './image/types.ts';

@@ -6,6 +6,7 @@ import { fromSentinel, toSentinels } from './arguments.ts';
 import type { Command, CommandContext, ParsedArguments } from './command.ts';
 import * as doctor from './commands/doctor.ts';
 import * as extract from './commands/extract.ts';
+import * as image from './commands/image.ts';
 import * as inspect from './commands/inspect.ts';
 import * as log from './commands/log.ts';
 import * as policy from './commands/policy.ts';
@@ -24,6 +25,7 @@ const commands: readonly Command[] = [
   verify.command,
   log.command,
   policy.command,
+  image.command,
   server.command,
   tenant.command,
   doctor.command,

@@ -247,6 +247,8 @@ export interface ExtractArguments {
   threads: number
   /** Upper bounds. */
   limits: LimitArguments
+  /** Where the other files of an image may lie, beside its own directory. */
+  backingDirectory?: string
 }
 
 /** Which entries are wanted. */
@@ -351,6 +353,15 @@ export declare function listStats(sources: Array<Buffer>, limits: ListLimitArgum
  * By the promise, all that is wrong with it.
  */
 export declare function loadPolicy(file: Buffer, keys: Array<Buffer>, control: Control): Promise<LoadedPolicy>
+
+/**
+ * Says where absolute paths without `.` and `..` lead in an initramfs, as JSON text: an answer for each. What is no
+ * UTF-8 in it is replaced.
+ *
+ * # Errors
+ * By the promise, all that is wrong with the image.
+ */
+export declare function locate(source: Buffer, paths: Array<Buffer>, control: Control): Promise<string>
 
 /** A name that is nearly the one that was asked for. */
 export interface NearRow {

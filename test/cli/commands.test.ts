@@ -83,6 +83,8 @@ describe('help', () => {
     'log convert',
     'log replay',
     'log stats',
+    'image',
+    'image overlay',
     'server',
     'server configure',
     'server certs',

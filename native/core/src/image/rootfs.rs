@@ -127,6 +127,17 @@ pub(super) enum Found<'r> {
     Special,
 }
 
+/// How far a path leads.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Located<'p> {
+    /// The last directory on the way that is there, with no link in its path; empty for `/`.
+    pub(super) directory: Vec<u8>,
+    /// What of the path follows it.
+    pub(super) missing: &'p [u8],
+    /// What stands at its end.
+    pub(super) standing: Option<Kind>,
+}
+
 /// The tree.
 pub(super) struct Rootfs {
     nodes: Vec<Node>,
@@ -317,6 +328,61 @@ impl Rootfs {
             }
         }
         Ok(here)
+    }
+
+    /// Follows a path without `.` and `..` as far as there are directories.
+    ///
+    /// # Errors
+    /// What stands in the way: something that is no directory, or a symbolic link that leads to none.
+    pub(super) fn locate<'p>(&self, path: &'p [u8]) -> Result<Located<'p>, Refusal> {
+        let (mut here, mut rest, mut links) = (ROOT, path, 0);
+        while let Some((name, after)) = first_part(rest) {
+            let there = match self.entry(here, name) {
+                Err(Refusal::NotFound) => break,
+                Err(refusal) => return Err(refusal),
+                Ok(there) => there,
+            };
+            if first_part(after).is_none() {
+                return Ok(Located {
+                    directory: self.physical_path(here),
+                    missing: rest,
+                    standing: Some(self.kind(there)),
+                });
+            }
+            here = self.follow(here, name, &mut links)?;
+            if !self.is_directory(here) {
+                return Err(Refusal::NotADirectory);
+            }
+            rest = after;
+        }
+        Ok(Located {
+            directory: self.physical_path(here),
+            missing: rest,
+            standing: None,
+        })
+    }
+
+    /// The path of a directory, with no link on the way.
+    fn physical_path(&self, directory: Inode) -> Vec<u8> {
+        let (mut here, mut parts) = (directory, Vec::new());
+        while here != ROOT {
+            let parent = self.parent(here);
+            if let Body::Directory { entries, .. } = self.body(parent) {
+                parts.extend(
+                    entries
+                        .iter()
+                        .find(|(_, inode)| **inode == here)
+                        .map(|(name, _)| name),
+                );
+            }
+            here = parent;
+        }
+        parts
+            .iter()
+            .rev()
+            .flat_map(|name| [&b"/"[..], name])
+            .collect::<Vec<_>>()
+            .concat()
     }
 
     fn count_link(&self, links: &mut usize) -> Result<(), Refusal> {
