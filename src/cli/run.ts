@@ -9,6 +9,7 @@ import * as extract from './commands/extract.ts';
 import * as image from './commands/image.ts';
 import * as inspect from './commands/inspect.ts';
 import * as log from './commands/log.ts';
+import * as node from './commands/node.ts';
 import * as policy from './commands/policy.ts';
 import * as verify from './commands/verify.ts';
 import { exitCodes } from './exit.ts';
@@ -24,6 +25,7 @@ const commands: readonly Command[] = [
   log.command,
   policy.command,
   image.command,
+  node.command,
   doctor.command,
 ];
 

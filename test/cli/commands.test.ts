@@ -85,6 +85,13 @@ describe('help', () => {
     'log stats',
     'image',
     'image overlay',
+    'image upload',
+    'node',
+    'node deploy',
+    'node attach',
+    'node detach',
+    'node undeploy',
+    'node show',
     'doctor',
   ];
 
