@@ -54,6 +54,29 @@ export {
 export { listAlgorithms } from './native/algorithms.ts';
 export type { HashAlgorithm } from './native/algorithms.ts';
 export type { Progress, WorkOptions } from './native/work.ts';
+export type { CloudOptions } from './openstack/client.ts';
+export type { Image, Visibility } from './openstack/images.ts';
+export type { DeployRequest, Instance } from './openstack/instances.ts';
+export type { BareMetalNode, NodePort } from './openstack/networks.ts';
+export { applyNodeDeploy, planNodeDeploy } from './openstack/node-deploy.ts';
+export type { DeployAction, DeployOptions, DeployPlan } from './openstack/node-deploy.ts';
+export { applyNodeAttach, applyNodeDetach, planNodeNetwork } from './openstack/node-networks.ts';
+export type { NetworkOptions, NetworkPlan } from './openstack/node-networks.ts';
+export { reportNode } from './openstack/node-show.ts';
+export type { NodeReport } from './openstack/node-show.ts';
+export { applyNodeUndeploy, planNodeUndeploy } from './openstack/node-undeploy.ts';
+export type { UndeployOptions, UndeployPlan } from './openstack/node-undeploy.ts';
+export { applyImageUpload } from './openstack/upload-apply.ts';
+export type { ApplyOptions, UploadedPart } from './openstack/upload-apply.ts';
+export { listUploadActions, planImageUpload } from './openstack/upload-plan.ts';
+export type {
+  PartPlan,
+  UploadAction,
+  UploadOptions,
+  UploadPlan,
+  UploadProgress,
+  UploadRequest,
+} from './openstack/upload-plan.ts';
 export { OutputError, writeAtomically } from './output/atomic-file.ts';
 export type { WriteOptions, WrittenFile } from './output/atomic-file.ts';
 export { ProgramError, runProgram } from './process/program.ts';

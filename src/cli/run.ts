@@ -9,6 +9,7 @@ import * as extract from './commands/extract.ts';
 import * as image from './commands/image.ts';
 import * as inspect from './commands/inspect.ts';
 import * as log from './commands/log.ts';
+import * as node from './commands/node.ts';
 import * as policy from './commands/policy.ts';
 import * as server from './commands/server.ts';
 import * as tenant from './commands/tenant.ts';
@@ -28,6 +29,7 @@ const commands: readonly Command[] = [
   image.command,
   server.command,
   tenant.command,
+  node.command,
   doctor.command,
 ];
 

@@ -94,6 +94,13 @@ describe('help', () => {
     'tenant wait',
     'tenant list',
     'tenant delete',
+    'image upload',
+    'node',
+    'node deploy',
+    'node attach',
+    'node detach',
+    'node undeploy',
+    'node show',
     'doctor',
   ];
 
