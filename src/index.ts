@@ -5,14 +5,19 @@ export type { Place } from './error.ts';
 export { extractAllowlist, inspectImage } from './image/extract.ts';
 export type { Extraction } from './image/extract.ts';
 export { OverlayError, planOverlay, writeOverlay } from './image/overlay.ts';
-export type { Addition, Overlay, OverlayOptions, OverlayPlan, Placed, Standing } from './image/overlay.ts';
+export type { Addition, Overlay, OverlayOptions, OverlayPlan, Placed, Occupant } from './image/overlay.ts';
 export { findPackages } from './image/packages.ts';
 export type { PackageOwner } from './image/packages.ts';
 export type { ExtractOptions, ImageSummary, Layer, Limits, Note, Omission } from './image/types.ts';
 export { findAgent, warnOfAgent } from './keylime/agents.ts';
 export type { AgentSelector, FindOptions } from './keylime/agents.ts';
 export { applyAttestation, diffAttestation, inspectAttestation } from './keylime/attest.ts';
-export type { ApplyOptions, AttestationStep, FoundAttestation, WantedAttestation } from './keylime/attest.ts';
+export type {
+  AttestationOptions,
+  AttestationStep,
+  FoundAttestation,
+  WantedAttestation,
+} from './keylime/attest.ts';
 export { describeState, explainEvent, judge } from './keylime/attestation.ts';
 export type { EventMeaning, Standing } from './keylime/attestation.ts';
 export { CertificateError, checkCertificates, readCertificates } from './keylime/certificates.ts';
@@ -67,7 +72,7 @@ export type { NodeReport } from './openstack/node-show.ts';
 export { applyNodeUndeploy, planNodeUndeploy } from './openstack/node-undeploy.ts';
 export type { UndeployOptions, UndeployPlan } from './openstack/node-undeploy.ts';
 export { applyImageUpload } from './openstack/upload-apply.ts';
-export type { ApplyOptions, UploadedPart } from './openstack/upload-apply.ts';
+export type { ApplyUploadOptions, UploadedPart } from './openstack/upload-apply.ts';
 export { listUploadActions, planImageUpload } from './openstack/upload-plan.ts';
 export type {
   PartPlan,
