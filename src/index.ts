@@ -84,6 +84,20 @@ export type {
 } from './openstack/upload-plan.ts';
 export { OutputError, writeAtomically } from './output/atomic-file.ts';
 export type { WriteOptions, WrittenFile } from './output/atomic-file.ts';
+export { applyAttestationPlan, destroyAttestation, listMade, planAttestation } from './plan/attest.ts';
+export type { AttestOptions, PlanDifferences } from './plan/attest.ts';
+export type { PlanEvent, StepResult } from './plan/engine.ts';
+export { PlanError } from './plan/error.ts';
+export { readPlan } from './plan/read.ts';
+export type {
+  Plan,
+  PlannedAgent,
+  PlannedImage,
+  PlannedKeylime,
+  PlannedNode,
+  PlannedPolicy,
+} from './plan/schema.ts';
+export type { Inspection, Output, Thing } from './plan/step.ts';
 export { ProgramError, runProgram } from './process/program.ts';
 export type { ProgramCall, ProgramResult, RunProgram } from './process/program.ts';
 export { RemoteError } from './remote/error.ts';

@@ -4,6 +4,7 @@ import { packageVersion } from '../native/load.ts';
 import { UsageError } from '../usage.ts';
 import { fromSentinel, toSentinels } from './arguments.ts';
 import type { Command, CommandContext, ParsedArguments } from './command.ts';
+import * as attest from './commands/attest.ts';
 import * as doctor from './commands/doctor.ts';
 import * as extract from './commands/extract.ts';
 import * as image from './commands/image.ts';
@@ -28,6 +29,7 @@ const commands: readonly Command[] = [
   policy.command,
   image.command,
   server.command,
+  attest.command,
   tenant.command,
   node.command,
   doctor.command,

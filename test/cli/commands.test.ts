@@ -101,6 +101,11 @@ describe('help', () => {
     'node detach',
     'node undeploy',
     'node show',
+    'attest',
+    'attest plan',
+    'attest apply',
+    'attest status',
+    'attest destroy',
     'doctor',
   ];
 
