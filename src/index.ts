@@ -1,5 +1,10 @@
 export { Allowlist, Serialisation } from './allowlist/allowlist.ts';
 export type { AllowlistFormat, AllowlistRow } from './allowlist/allowlist.ts';
+export type { Check } from './doctor/check.ts';
+export { checkKeylime } from './doctor/keylime.ts';
+export type { KeylimeChecks } from './doctor/keylime.ts';
+export { checkPrograms } from './doctor/programs.ts';
+export type { Driven, ProgramChecks } from './doctor/programs.ts';
 export { AssayError } from './error.ts';
 export type { Place } from './error.ts';
 export { extractAllowlist, inspectImage } from './image/extract.ts';
@@ -19,7 +24,7 @@ export type {
   WantedAttestation,
 } from './keylime/attest.ts';
 export { describeState, explainEvent, judge } from './keylime/attestation.ts';
-export type { EventMeaning, Standing } from './keylime/attestation.ts';
+export type { AttestationStanding, EventMeaning } from './keylime/attestation.ts';
 export { CertificateError, checkCertificates, readCertificates } from './keylime/certificates.ts';
 export type { CertificateDates, ClientCertificates, Validity } from './keylime/certificates.ts';
 export { collectCertificates } from './keylime/collect.ts';

@@ -91,7 +91,7 @@ export interface AttestationOptions {
 
 /** Does what {@link diffAttestation} found. What happened meanwhile is no failure: an addition becomes an update. */
 export async function applyAttestation(
-  tenant: Tenant,
+  { tenant, verifier }: { readonly tenant: Tenant; readonly verifier: Verifier },
   wanted: WantedAttestation,
   steps: readonly AttestationStep[],
   { onStep, signal }: AttestationOptions = {},
@@ -122,10 +122,25 @@ export async function applyAttestation(
       case 'update-agent':
         // An agent that cannot be reached would stay deleted.
         await requireReachable(wanted, signal);
-        await tenant.update(added);
+        await tenant.update(added).catch((error: unknown) => tellLoss(error, verifier, agent.id));
         break;
     }
   }
+}
+
+/** An update deletes and adds: where it fails in between, whoever reads the error has to know that nobody watches the node. */
+async function tellLoss(error: unknown, verifier: Verifier, id: string): Promise<never> {
+  if (!(error instanceof RemoteError)) throw error;
+  const isThere = await verifier.findAgent(id).then(
+    (found) => found !== undefined,
+    () => true,
+  );
+  if (isThere) throw error;
+  throw new RemoteError(error.code, {
+    problem: `${error.problem}; agent ${id} is deleted and not added again: it is NOT attested now`,
+    hint: error.hint,
+    cause: error,
+  });
 }
 
 async function insist(add: () => Promise<void>, update: () => Promise<void>): Promise<void> {

@@ -1,7 +1,7 @@
 import type { AttestedAgent } from './verifier.ts';
 
 /** What an attestation is worth. */
-export type Standing = 'attested' | 'pending' | 'failed' | 'stopped';
+export type AttestationStanding = 'attested' | 'pending' | 'failed' | 'stopped';
 
 /** The verifier's states, in its own words. */
 const STATES = [
@@ -28,7 +28,7 @@ export function describeState(state: number | undefined): string {
 }
 
 /** Whether an agent can be trusted now. Being asked for quotes is not enough: one of them must have passed. */
-export function judge({ state, status, attestations }: AttestedAgent): Standing {
+export function judge({ state, status, attestations }: AttestedAgent): AttestationStanding {
   if (state === undefined) {
     if (status === 'FAIL' || status === 'TIMEOUT') return 'failed';
     return status === 'PASS' && attestations > 0 ? 'attested' : 'pending';

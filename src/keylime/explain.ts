@@ -1,12 +1,18 @@
 import type { Finding, FindingCode, Report } from '../report/types.ts';
 import { verify } from '../verify/verify.ts';
-import { describeState, type EventMeaning, explainEvent, judge, type Standing } from './attestation.ts';
+import {
+  describeState,
+  type EventMeaning,
+  explainEvent,
+  judge,
+  type AttestationStanding,
+} from './attestation.ts';
 import type { AttestedAgent } from './verifier.ts';
 
 /** What is known of an attestation, in words. */
 export interface AttestationReport {
   readonly id: string;
-  readonly standing: Standing;
+  readonly standing: AttestationStanding;
   /** `Get Quote`, `Invalid Quote`, … */
   readonly state: string;
   readonly attestations: number;

@@ -90,7 +90,7 @@ const KNOWN: readonly KnownText[] = [
     hint: 'delete these first',
   },
   {
-    text: /Could not find (?:IMA|runtime) policy|does not already exist, use POST|(?:policy|allowlist) \S+ not found/i,
+    text: /Could not find (?:IMA|runtime) policy|does not already exist|(?:policy|allowlist) \S+ not found/i,
     code: 'NOT_FOUND',
     means: 'the verifier has no policy of this name',
     hint: 'give the policy itself with --policy FILE',

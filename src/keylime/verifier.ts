@@ -100,6 +100,12 @@ export class Verifier {
   async listPolicies(): Promise<readonly string[]> {
     const { connection } = this;
     const answer = await connection.ask({ path: '/allowlists/' });
+    if (answer.status === 400 || answer.status === 405) {
+      throw new RemoteError('VERSION_UNSUPPORTED', {
+        problem: `${connection.name} does not list its policies (${answer.status}): ${answer.text}`,
+        hint: 'Keylime 7.12 and newer do; one can be asked for by its name',
+      });
+    }
     if (answer.status !== 200) throw connection.refusal('its list of policies', answer);
     const list = connection.parse(policyList, answer.results, 'a list of policies');
     return list['runtimepolicy names'].toSorted();

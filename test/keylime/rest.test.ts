@@ -154,6 +154,13 @@ describe('a verifier', () => {
     expect(await verifier.deletePolicy('workers')).toBe(false);
   });
 
+  test('before 7.12 lists no policies, and says so', async () => {
+    const fake = await startFake(ca, always({ code: 400, status: 'Invalid URL' }));
+    await expect((await openVerifier(fake.port)).listPolicies()).rejects.toMatchObject({
+      code: 'VERSION_UNSUPPORTED',
+    });
+  });
+
   test('lists and shows policies', async () => {
     const fake = await startFake(ca, {
       answer: ({ path }) => ({

@@ -179,6 +179,11 @@ describe('what it ends with', () => {
       code: 'NOT_FOUND',
       says: 'no policy of this name',
     },
+    {
+      text: "{'code': 409, 'status': 'Runtime policy with name x does not already exist', 'results': {}}", // 7.12.0
+      code: 'NOT_FOUND',
+      says: 'no policy of this name',
+    },
     { text: 'Agent $nobody data not found in the Registrar.', code: 'NOT_FOUND', says: 'not registered' },
     {
       text: 'POST command response: 404 Unexpected response from Verifier (127.0.0.1:37049): {"code": 404, "status": "Could not find IMA policy with name nope!", "results": {}}',

@@ -181,6 +181,21 @@ describe('tenant add', () => {
     expect(result.stderr).toContain('[ATTESTATION_FAILED]');
   });
 
+  test('says so where an update has deleted the agent and not added it', async () => {
+    const stdout = '… - keylime.tenant - ERROR - TPM Quote from Agent n-1 is invalid for nonce: X\n';
+    const world = await oneAgent({
+      answers: [{ command: 'update', exitCode: 1, stdout }],
+      onAsk: (_seen, { attested, tenant }) => {
+        if (tenant.hasRun()) attested.clear();
+      },
+    });
+    world.policies.set('nodes', JSON.stringify(POLICY));
+    world.attested.set('n-1', failing);
+    const { code, stderr } = await world.run(...ADD, '--uuid', 'n-1');
+    expect(code).toBe(3);
+    expect(stderr).toContain('agent n-1 is deleted and not added again: it is NOT attested now');
+  });
+
   test.each([
     { args: ['--uuid', 'n-1', '--address', '127.0.0.1'], says: 'give one of --uuid' },
     { args: [], says: 'give one of --uuid' },

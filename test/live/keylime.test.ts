@@ -111,6 +111,19 @@ test(
       JSON.parse(await readFile(join(directory, 'updated.json'), 'utf8')),
     );
 
+    // A node that is gone: the verifier gives up, and we do not delete what we could not add again.
+    await node.stop();
+    const lost = await tenant('wait', '--uuid', node.id);
+    expect(lost).toMatchObject({ code: 1, stdout: expect.stringContaining('FAILED (Failed)') });
+    expect(lost.stdout).toContain(
+      'event internal.verifier.not_reachable: the verifier did not reach the agent',
+    );
+    expect(await tenant('add', '--uuid', node.id, '--policy-name', 'nodes')).toMatchObject({
+      code: 3,
+      stderr: expect.stringContaining('cannot be reached at 127.0.0.1'),
+    });
+    expect(await tenant('status', '--uuid', node.id)).toMatchObject({ code: 1 });
+
     // What a person may get wrong.
     const plain = await runCli(
       ['tenant', 'list', ...servers, '--registrar', `127.0.0.1:${keylime.plainPort}`],

@@ -123,7 +123,11 @@ async function launch(
   });
   await file.close();
   const ended = once(child, 'exit');
+  let isStopped = false;
   const stop = async (): Promise<void> => {
+    // Once only: afterwards the group's number may be another's.
+    if (isStopped) return;
+    isStopped = true;
     const send = (signal: 'SIGTERM' | 'SIGKILL'): void => {
       try {
         if (child.pid !== undefined) process.kill(-child.pid, signal);

@@ -1,6 +1,7 @@
 // A `keylime_tenant` for PATH. It shows the help of a release, recorded from the real one, refuses what that release
 // does not know as its parser does, and ends as the test says.
 
+import { statSync } from 'node:fs';
 import { chmod, readFile, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -15,6 +16,8 @@ export interface TenantAnswer {
 
 export interface FakeTenant {
   readonly env: Readonly<Record<string, string>>;
+  /** Whether it was called for more than its help. */
+  readonly hasRun: () => boolean;
   /** The arguments of each call, `--help` left out. */
   readonly calls: () => Promise<readonly (readonly string[])[]>;
 }
@@ -59,6 +62,7 @@ export async function makeFakeTenant(
   await writeFile(log, '');
   return {
     env: { PATH: `${directory}${delimiter}${process.env['PATH'] ?? ''}` },
+    hasRun: () => statSync(log).size > 0,
     calls: async () => {
       const lines = (await readFile(log, 'utf8')).split('\n').filter(Boolean);
       return lines.map((line): readonly string[] => JSON.parse(line).args);

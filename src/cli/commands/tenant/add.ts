@@ -110,7 +110,7 @@ export const command: Command = {
         const onStep = (step: AttestationStep): void => {
           if (!isQuiet) process.stderr.write(`${STEPS[step]} …\n`);
         };
-        await keylime.applyAttestation(tenant, wanted, steps, { onStep, signal });
+        await keylime.applyAttestation({ tenant, verifier }, wanted, steps, { onStep, signal });
       }
       const report = { schemaVersion: 1, agent: agent.id, policy: name, steps, done: !isDry };
       const words =
