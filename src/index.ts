@@ -117,6 +117,7 @@ export type {
   PcrReport,
   QuoteReport,
   Report,
+  ReportSources,
   Rules,
   Verdict,
 } from './report/types.ts';
