@@ -42,6 +42,11 @@ export function declareImageOptions(yargs: Argv): Argv {
       requiresArg: true,
       describe: 'The partition of a disk image that is the root, by its number (default: it is looked for)',
     })
+    .option('allow-backing', {
+      type: 'string',
+      requiresArg: true,
+      describe: 'Where the backing files of a disk image may lie (default: only below its own directory)',
+    })
     .option('keep-going', {
       type: 'boolean',
       describe: 'List what cannot be read and go on; the exit code is 2 all the same',
@@ -62,6 +67,7 @@ export function readImageOptions(parsed: ParsedArguments): ExtractOptions {
     allOwners: flag(parsed, 'all-owners'),
     oneFileSystem: flag(parsed, 'one-file-system'),
     partition: readNumber(parsed, 'partition'),
+    allowBacking: one(parsed, 'allow-backing'),
     keepGoing: flag(parsed, 'keep-going'),
     limits: readLimits(many(parsed, 'limit')),
   };

@@ -35,6 +35,7 @@ export function toArguments(options: ExtractOptions): ExtractArguments {
     ...(options.shard === undefined ? {} : { shard: checkShard(options.shard) }),
     threads: options.threads === undefined ? 0 : checkThreads(options.threads),
     limits: requireLimits(options.limits ?? {}),
+    ...(options.allowBacking === undefined ? {} : { backingDirectory: options.allowBacking }),
   };
 }
 

@@ -38,6 +38,11 @@ export interface ExtractOptions extends WorkOptions {
   readonly oneFileSystem?: boolean | undefined;
   /** The partition of a disk image that is the root, by its number. Default: it is looked for. */
   readonly partition?: number | undefined;
+  /**
+   * A directory below which files may lie that a disk image is not whole without: its backing file, and what that
+   * needs. Below the image's own directory they may lie in any case.
+   */
+  readonly allowBacking?: string | undefined;
   /** List what cannot be read in the result instead of throwing. Default false. */
   readonly keepGoing?: boolean | undefined;
   /**

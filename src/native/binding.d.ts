@@ -247,6 +247,8 @@ export interface ExtractArguments {
   threads: number
   /** Upper bounds. */
   limits: LimitArguments
+  /** Where the other files of an image may lie, beside its own directory. */
+  backingDirectory?: string
 }
 
 /** Which entries are wanted. */

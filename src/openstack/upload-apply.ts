@@ -23,7 +23,7 @@ export interface UploadedPart {
 }
 
 /** How to upload. */
-export interface ApplyOptions extends UploadOptions {
+export interface ApplyUploadOptions extends UploadOptions {
   /** Takes a sentence about what could not be tidied up. */
   readonly onNotice?: ((text: string) => void) | undefined;
 }
@@ -47,7 +47,7 @@ const POLLS = 20;
  */
 export async function applyImageUpload(
   plan: UploadPlan,
-  options: ApplyOptions = {},
+  options: ApplyUploadOptions = {},
 ): Promise<readonly UploadedPart[]> {
   const cloud = openCloud(options);
   const done: UploadedPart[] = [];
@@ -72,7 +72,7 @@ async function applyPart(
   cloud: Cloud,
   plan: PartPlan,
   { done, made }: { readonly done: readonly UploadedPart[]; readonly made: string[] },
-  options: ApplyOptions,
+  options: ApplyUploadOptions,
 ): Promise<UploadedPart> {
   const { part, name, found, leftovers, content } = plan;
   let doing: UploadProgress['doing'] = 'uploading';
@@ -155,7 +155,7 @@ async function removeUnfinished(cloud: Cloud, { name, content }: PartPlan): Prom
   }
 }
 
-async function tidy(what: string, work: Promise<void>, { onNotice }: ApplyOptions): Promise<void> {
+async function tidy(what: string, work: Promise<void>, { onNotice }: ApplyUploadOptions): Promise<void> {
   await work.catch((error: unknown) => {
     if (error instanceof RemoteError && error.code === 'NOT_FOUND') return;
     const reason = error instanceof Error ? error.message : String(error);

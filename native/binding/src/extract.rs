@@ -1,6 +1,7 @@
 //! `extract` and `inspect`, off the main thread.
 
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use ima_assay_core::allowlist::Allowlist as List;
@@ -39,6 +40,8 @@ pub struct ExtractArguments {
     pub threads: u32,
     /// Upper bounds.
     pub limits: LimitArguments,
+    /// Where the other files of an image may lie, beside its own directory.
+    pub backing_directory: Option<String>,
 }
 
 /// Upper bounds; see `Limits` of the core.
@@ -86,6 +89,7 @@ impl LimitArguments {
             max_symlinks: count(self.max_symlinks, defaults.max_symlinks),
             max_window_bytes: bytes(self.max_window_bytes, defaults.max_window_bytes),
             max_spooled_bytes: bytes(self.max_spooled_bytes, defaults.max_spooled_bytes),
+            backing_directory: None,
         }
     }
 }
@@ -118,7 +122,10 @@ impl ExtractArguments {
         Ok(ExtractOptions {
             algorithms,
             selection,
-            limits: self.limits.into_limits(),
+            limits: Limits {
+                backing_directory: self.backing_directory.map(PathBuf::from),
+                ..self.limits.into_limits()
+            },
             keep_going: self.keep_going,
             threads: usize::try_from(self.threads)
                 .ok()

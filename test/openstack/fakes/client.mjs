@@ -365,8 +365,17 @@ try {
       2,
     );
   }
+  // As if somebody had ended our caller just then, and not us.
+  const kill = (when) => {
+    if (cloud.kill?.call !== row[0] || cloud.kill.when !== when) return;
+    delete cloud.kill;
+    save();
+    process.kill(process.ppid, 'SIGKILL');
+  };
+  kill('before');
   await row[2](parse(args.slice(row[0].split(' ').length), row[1]));
   save();
+  kill('after');
 } catch (error) {
   if (!(error instanceof Failure)) throw error;
   process.stderr.write(`${error.message}\n`);

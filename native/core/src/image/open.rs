@@ -18,8 +18,8 @@ use ima_assay_digest::Control;
 /// Bytes looked at to tell a format: the longest section table of a UKI lies within them.
 const HEAD_BYTES: u64 = 16 << 10;
 
-/// Takes the file and its name, which is only shown.
-type Open = fn(File, Vec<u8>) -> Result<Box<dyn Source>, ImageError>;
+/// Takes the file and its name.
+type Open = fn(File, Vec<u8>, &Limits) -> Result<Box<dyn Source>, ImageError>;
 
 /// One format a file can have: a new one is a row here.
 struct Row {
@@ -32,15 +32,15 @@ struct Row {
 const FORMATS: &[Row] = &[
     Row {
         detect: uki::looks_like,
-        open: |file, name| Ok(Box::new(Uki::open(file, name)?)),
+        open: |file, name, _| Ok(Box::new(Uki::open(file, name)?)),
     },
     Row {
         detect: initramfs::looks_like,
-        open: |file, name| Ok(Box::new(Initramfs::open(file, name)?)),
+        open: |file, name, _| Ok(Box::new(Initramfs::open(file, name)?)),
     },
     Row {
         detect: disk::looks_like,
-        open: |file, _| Ok(Box::new(Disk::open(file)?)),
+        open: |file, name, limits| Ok(Box::new(open_disk(file, &name, limits)?)),
     },
 ];
 
@@ -99,12 +99,17 @@ fn open_file(mut file: File, name: &[u8], limits: &Limits) -> Result<Box<dyn Sou
         return Ok(Box::new(Tar::open(file, name.to_vec(), compression)?));
     }
     match FORMATS.iter().find(|format| (format.detect)(&head)) {
-        Some(format) => (format.open)(file, name.to_vec()),
+        Some(format) => (format.open)(file, name.to_vec(), limits),
         None => {
             head.truncate(16);
             Err(ImageError::UnknownFormat { head })
         }
     }
+}
+
+fn open_disk(file: File, name: &[u8], limits: &Limits) -> Result<Disk, ImageError> {
+    let path = Some(Path::new(OsStr::from_bytes(name))).filter(|_| name != STANDARD_INPUT);
+    Disk::open(file, path, limits.backing_directory.as_deref())
 }
 
 /// Keeps standard input in a temporary file without a name, since formats want to look back.
