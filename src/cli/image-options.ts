@@ -42,6 +42,17 @@ export function declareImageOptions(yargs: Argv): Argv {
       requiresArg: true,
       describe: 'The partition of a disk image that is the root, by its number (default: it is looked for)',
     })
+    .option('platform', {
+      type: 'string',
+      requiresArg: true,
+      describe:
+        "Platform of a container image, OS/ARCHITECTURE[/VARIANT] (default: the only one, or this machine's)",
+    })
+    .option('image-name', {
+      type: 'string',
+      requiresArg: true,
+      describe: 'The container image of several in one file, by its name or digest',
+    })
     .option('keep-going', {
       type: 'boolean',
       describe: 'List what cannot be read and go on; the exit code is 2 all the same',
@@ -62,6 +73,8 @@ export function readImageOptions(parsed: ParsedArguments): ExtractOptions {
     allOwners: flag(parsed, 'all-owners'),
     oneFileSystem: flag(parsed, 'one-file-system'),
     partition: readNumber(parsed, 'partition'),
+    platform: one(parsed, 'platform'),
+    imageName: one(parsed, 'image-name'),
     keepGoing: flag(parsed, 'keep-going'),
     limits: readLimits(many(parsed, 'limit')),
   };

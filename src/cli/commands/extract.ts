@@ -26,7 +26,7 @@ export const command: Command = {
       yargs
         .positional('source', {
           type: 'string',
-          describe: 'Initramfs, UKI, disk image, tar archive or root directory; a glob; - for standard input',
+          describe: 'Initramfs, UKI, disk or container image, tar archive or root directory; a glob; - for standard input',
         })
         .option('output', {
           alias: 'o',
