@@ -387,7 +387,7 @@ impl Rootfs {
                 parts.extend(
                     entries
                         .iter()
-                        .find(|(_, inode)| **inode == here)
+                        .find(|(_, link)| link.inode == here)
                         .map(|(name, _)| name),
                 );
             }
