@@ -121,6 +121,7 @@ export type {
   PcrReport,
   QuoteReport,
   Report,
+  ReportSources,
   Rules,
   Verdict,
 } from './report/types.ts';
