@@ -277,14 +277,16 @@ describe('the real diskimage-builder', () => {
   test('builds an image without a network', { timeout: 300_000 }, async (context) => {
     needsBuilder(context);
     if (process.getuid?.() !== 0) skipAloud(context, 'mounting needs root');
-    // A container without loop devices cannot mount anything; that is nothing to install.
-    const hasLoop = await run('/usr/sbin/losetup', ['-f']).then(
+    // A container may be forbidden to; that is nothing to install.
+    const probe = `file=$(mktemp) && truncate -s 1M "$file" && device=$(losetup --show -f "$file") && losetup -d "$device" &&
+      rm "$file" && directory=$(mktemp -d) && mount -t tmpfs none "$directory" && umount "$directory" && rmdir "$directory"`;
+    const mayMount = await run('sh', ['-c', probe]).then(
       () => true,
       () => false,
     );
-    if (!hasLoop) {
-      process.stderr.write(`skipped: there is no loop device (${context.task.name})\n`);
-      context.skip('there is no loop device');
+    if (!mayMount) {
+      process.stderr.write(`skipped: this machine may not mount loop devices (${context.task.name})\n`);
+      context.skip('this machine may not mount loop devices');
     }
     const cwd = await freshDirectory();
     const args = ['image', 'build', 'tiny', '-e', 'tiny', '--no-base', '--image-size', '1'];

@@ -228,6 +228,15 @@ describe('an overlay', () => {
     await expect(adding).rejects.toEqual(codeOf('OVERLAY_PLACE_TAKEN'));
   });
 
+  test.each([
+    { why: 'before', files: { '/new': 'file', '/new/x': 'in it' } },
+    { why: 'behind', files: { '/new/x': 'in it', '/new': 'file' } },
+  ])('cannot have a file $why what is to be in it', async ({ files }) => {
+    const directory = await freshDirectory();
+    const adding = overlayOf(directory, await makeImage(directory), files);
+    await expect(adding).rejects.toEqual(codeOf('OVERLAY_PLACE_TAKEN'));
+  });
+
   test('is not taken for one if a file changed meanwhile', async () => {
     const directory = await freshDirectory();
     const image = await makeImage(directory);
