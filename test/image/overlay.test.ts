@@ -303,6 +303,11 @@ describe('image overlay', () => {
     { why: 'no output', args: ['/x=x'], says: '--output' },
     { why: 'the image as output', args: ['/x=x', '-o', './base.img'], says: 'one file' },
     { why: 'no place', args: ['x', '-o', 'new.img'], says: 'where in the image' },
+    {
+      why: 'a directory that is not there',
+      args: ['/x=base.img', '-o', 'no/new.img'],
+      says: 'OUTPUT_UNWRITABLE',
+    },
     { why: 'a file that is not there', args: ['/x=missing', '-o', 'new.img'], says: 'missing' },
     { why: 'a directory', args: ['/x=.', '-o', 'new.img'], says: 'no regular file' },
     { why: 'nothing', args: ['', '-o', 'new.img'], says: 'empty' },
