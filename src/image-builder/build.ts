@@ -1,9 +1,10 @@
-import { stat } from 'node:fs/promises';
+import { rm, stat } from 'node:fs/promises';
 import { AssayError } from '../error.ts';
 import { type Extraction, extractAllowlist } from '../image/extract.ts';
 import type { ExtractOptions } from '../image/types.ts';
 import { type RunProgram, runProgram } from '../process/program.ts';
-import type { BuildPlan } from './plan.ts';
+import { type BuildPlan, filesOf } from './plan.ts';
+import { stampOf, writeStamp } from './stamp.ts';
 
 /** Why there is no image. */
 export class BuildError extends AssayError<
@@ -12,6 +13,8 @@ export class BuildError extends AssayError<
 
 /** How to build. */
 export interface BuildOptions {
+  /** Keep what these choices built before, and only extract its allowlist. Default false. */
+  readonly unlessBuilt?: boolean | undefined;
   /** Time limit. Default three hours. */
   readonly timeoutMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -34,6 +37,7 @@ export interface BuildPhase {
 
 /** What was built. */
 export interface Build {
+  readonly did: 'built' | 'kept';
   readonly files: readonly string[];
   /** Of the ramdisk and the disk together. */
   readonly extraction: Extraction;
@@ -87,6 +91,23 @@ const LAST_LINES = 40;
  * @throws BuildError, ProgramError, ImageError; the signal's reason
  */
 export async function applyImageBuild(plan: BuildPlan, options: BuildOptions = {}): Promise<Build> {
+  const { signal, unlessBuilt = false } = options;
+  const isKept = unlessBuilt && plan.isBuilt;
+  const files = filesOf(plan);
+  if (!isKept) {
+    // A build that fails in the middle must not pass for the one before.
+    await rm(stampOf(plan.name), { force: true });
+    await runBuilder(plan, options);
+    for (const file of files) await requireMade(file);
+    await writeStamp(plan.name, plan, files);
+  }
+  const { ramdisk, disk } = plan.outputs;
+  const images = [ramdisk, disk].filter((file) => file !== undefined);
+  const extraction = await extractAllowlist(images, { ...options.extract, signal });
+  return { did: isKept ? 'kept' : 'built', files, extraction };
+}
+
+async function runBuilder(plan: BuildPlan, options: BuildOptions): Promise<void> {
   const { timeoutMs = DEFAULT_TIMEOUT_MS, signal, onLine, onPhase, run = runProgram } = options;
   const last: string[] = [];
   let phase = 0;
@@ -108,11 +129,6 @@ export async function applyImageBuild(plan: BuildPlan, options: BuildOptions = {
     },
   });
   if (exitCode !== 0) throw failureOf(exitCode, last);
-  const { disk, kernel, ramdisk } = plan.outputs;
-  const files = [kernel, ramdisk, disk].filter((file) => file !== undefined);
-  for (const file of files) await requireMade(file);
-  const images = [ramdisk, disk].filter((file) => file !== undefined);
-  return { files, extraction: await extractAllowlist(images, { ...options.extract, signal }) };
 }
 
 /** `Running hooks from …/hooks/install.d`, or of one script `dib-run-parts Running …/install.d/10-x`. */

@@ -3,6 +3,7 @@ import { basename, dirname, resolve } from 'node:path';
 import { requireName } from '../process/name.ts';
 import { UsageError } from '../usage.ts';
 import { adviseOn } from './advice.ts';
+import { isStamped } from './stamp.ts';
 
 /** What to build. */
 export interface BuildRequest {
@@ -46,12 +47,16 @@ export const GUIDE_ELEMENTS: readonly string[] = [
 
 /** A call of disk-image-create. */
 export interface BuildPlan {
+  /** As it was asked for. */
+  readonly name: string;
   readonly program: 'disk-image-create';
   readonly args: readonly string[];
   /** Beside the environment that it always gets. */
   readonly environment: Readonly<Record<string, string>>;
   /** Files that it makes. */
   readonly outputs: { readonly disk: string; readonly kernel?: string; readonly ramdisk?: string };
+  /** Whether the files are there, built with these choices and untouched since. */
+  readonly isBuilt: boolean;
   /** What a person should know first. */
   readonly advice: readonly string[];
 }
@@ -61,7 +66,8 @@ const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]*$/;
 const MAX_PORT = 65_535;
 
 /**
- * Makes the command line of a build. Nothing is run.
+ * Makes the command line of a build, and looks whether it was built before. Nothing is run.
+ * @param inherited - the environment, for `ELEMENTS_PATH`
  * @throws UsageError `ARGUMENT_INVALID`
  */
 export async function planImageBuild(
@@ -79,14 +85,25 @@ export async function planImageBuild(
     disk: `${name}.${type}`,
     ...(elements.includes('baremetal') ? { kernel: `${name}.vmlinuz`, ramdisk: `${name}.initrd` } : {}),
   };
-  return {
-    program: 'disk-image-create',
+  const choices = {
     // With a directory in front no name is an option.
     args: [...optionsOf(request), '-t', type, '-o', resolve(name), ...elements],
     environment: environmentOf(request, inherited),
+  };
+  return {
+    name,
+    program: 'disk-image-create',
+    ...choices,
     outputs,
+    isBuilt: await isStamped(name, choices, filesOf({ outputs })),
     advice: adviseOn(request, elements),
   };
+}
+
+/** The files that a build makes: kernel, ramdisk and disk, as far as there are any. */
+export function filesOf({ outputs }: Pick<BuildPlan, 'outputs'>): readonly string[] {
+  const { kernel, ramdisk, disk } = outputs;
+  return [kernel, ramdisk, disk].filter((file) => file !== undefined);
 }
 
 function optionsOf(request: BuildRequest): readonly string[] {

@@ -7,7 +7,7 @@ import { type AllowlistRow } from '../allowlist/allowlist.ts';
 import { AssayError } from '../error.ts';
 import { loadAddon } from '../native/load.ts';
 import { runNative, type WorkOptions } from '../native/work.ts';
-import { writeAtomically, type WrittenFile } from '../output/atomic-file.ts';
+import { unwritable, writeAtomically, type WrittenFile } from '../output/atomic-file.ts';
 import { UsageError } from '../usage.ts';
 import { type Extraction, extractAllowlist } from './extract.ts';
 import type { Compression, Member } from './segment.ts';
@@ -155,11 +155,7 @@ export async function writeOverlay(
     yield* createReadStream(plan.image, { start: plan.bodyBytes });
   }
   const drafts = await mkdtemp(join(dirname(output), '.ima-assay-')).catch((cause: unknown) => {
-    throw new UsageError('ARGUMENT_INVALID', {
-      problem: `cannot be written: ${cause instanceof Error ? cause.message : String(cause)}`,
-      at: { input: output },
-      cause,
-    });
+    throw unwritable(output, cause);
   });
   try {
     const draft = join(drafts, 'image');

@@ -200,12 +200,17 @@ const MAX_TEXT = 600;
  * the message.
  */
 export function failureOf(what: string, { exitCode, stderr, stdout }: ProgramResult): AssayError {
-  const text = lastLine(stderr.replace(SUMMARY, '')) ?? lastLine(stdout) ?? 'it gave no reason';
+  const unknown = UNKNOWN_COMMAND.exec(`${stderr}\n${stdout}`)?.[0];
+  const text = unknown ?? lastLine(stderr.replace(SUMMARY, '')) ?? lastLine(stdout) ?? 'it gave no reason';
   const problem = `${what} failed: ${text} (exit code ${exitCode})`;
-  // A plugin that does not load is named before the line that says that the command is unknown.
+  const byText = knownFailures.find(({ text: pattern }) => pattern.test(text));
+  // A plugin that does not load is named in front of every answer; it matters where its command is unknown.
   const known =
-    knownFailures.find(({ text: pattern }) => pattern.test(text)) &&
-    knownFailures.find(({ text: pattern, code }) => pattern.test(code === 'PROGRAM_MISSING' ? stderr : text));
+    byText?.code === 'PROGRAM_MISSING'
+      ? knownFailures.find(
+          ({ text: pattern, code }) => code === byText.code && pattern.test(`${stderr}\n${text}`),
+        )
+      : byText;
   if (known === undefined) return new RemoteError('REFUSED', { problem });
   const { code, hint } = known;
   switch (code) {
@@ -218,6 +223,9 @@ export function failureOf(what: string, { exitCode, stderr, stdout }: ProgramRes
       return new RemoteError(code, { problem, hint });
   }
 }
+
+/** Guesses of what was meant follow it, and all of it may stand on standard output. */
+const UNKNOWN_COMMAND = /^.{0,200} is not an openstack command\..*$/m;
 
 /** Behind the reasons, of a call that could have named several things. */
 const SUMMARY = /\n?Failed to \w+ \d+ of \d+ \w+\.\s*$/;

@@ -228,6 +228,15 @@ describe('an overlay', () => {
     await expect(adding).rejects.toEqual(codeOf('OVERLAY_PLACE_TAKEN'));
   });
 
+  test.each([
+    { why: 'before', files: { '/new': 'file', '/new/x': 'in it' } },
+    { why: 'behind', files: { '/new/x': 'in it', '/new': 'file' } },
+  ])('cannot have a file $why what is to be in it', async ({ files }) => {
+    const directory = await freshDirectory();
+    const adding = overlayOf(directory, await makeImage(directory), files);
+    await expect(adding).rejects.toEqual(codeOf('OVERLAY_PLACE_TAKEN'));
+  });
+
   test('is not taken for one if a file changed meanwhile', async () => {
     const directory = await freshDirectory();
     const image = await makeImage(directory);
@@ -294,6 +303,11 @@ describe('image overlay', () => {
     { why: 'no output', args: ['/x=x'], says: '--output' },
     { why: 'the image as output', args: ['/x=x', '-o', './base.img'], says: 'one file' },
     { why: 'no place', args: ['x', '-o', 'new.img'], says: 'where in the image' },
+    {
+      why: 'a directory that is not there',
+      args: ['/x=base.img', '-o', 'no/new.img'],
+      says: 'OUTPUT_UNWRITABLE',
+    },
     { why: 'a file that is not there', args: ['/x=missing', '-o', 'new.img'], says: 'missing' },
     { why: 'a directory', args: ['/x=.', '-o', 'new.img'], says: 'no regular file' },
     { why: 'nothing', args: ['', '-o', 'new.img'], says: 'empty' },

@@ -84,6 +84,12 @@ const rows = [
   {
     code: 'NOT_FOUND',
     stderr:
+      "Could not load 'esi_node_network_show': module 'openstack' has no attribute 'x'\nNo Image found for nope",
+    says: 'nothing has this name',
+  },
+  {
+    code: 'NOT_FOUND',
+    stderr:
       "Failed to delete image with name or ID 'nope': No Image found for nope\nFailed to delete 1 of 1 images.",
   },
   { code: 'NOT_FOUND', stderr: 'Multi Backend support not enabled.' },
@@ -164,6 +170,17 @@ describe('the text of a client', () => {
     // The reason always stands in the message: the last line, or the one before a count of failures.
     const lines = stderr.split('\n').filter((line) => !line.startsWith('Failed to delete 1 of'));
     expect(error.message).toContain(lines.at(-1));
+  });
+
+  test('may stand on standard output, with guesses behind it', () => {
+    const stdout =
+      "openstack: 'esi node network show node1' is not an openstack command. See 'openstack --help'.\nDid you mean one of these?\n  user create\n  user show\n";
+    const error = failureOf('`openstack esi`', { exitCode: 2, stdout, stderr: '' });
+    expect(error).toMatchObject({
+      code: 'PROGRAM_MISSING',
+      hint: expect.stringContaining('python-esiclient'),
+    });
+    expect(error.message).toContain("'esi node network show node1' is not an openstack command");
   });
 
   test('has a row in this table for each row of that one', () => {

@@ -58,6 +58,10 @@ export const command: Command = {
       })
       .option('base', { type: 'boolean', default: true, describe: 'Include the element base (--no-base)' })
       .option('offline', { type: 'boolean', describe: 'Fetch nothing that is in the cache' })
+      .option('unless-built', {
+        type: 'boolean',
+        describe: 'Keep an image that these choices built before, and only extract its allowlist',
+      })
       .option('allowlist', {
         ...valued,
         describe:
@@ -100,7 +104,8 @@ async function build(
   const activity = openActivity({ quiet });
   let phase = 'starting';
   const { applyImageBuild } = await import('../../../image-builder/build.ts');
-  const { files, extraction } = await applyImageBuild(plan, {
+  const { did, files, extraction } = await applyImageBuild(plan, {
+    unlessBuilt: flag(parsed, 'unless-built'),
     timeoutMs: seconds === undefined ? undefined : seconds * 1_000,
     signal,
     onPhase: ({ name: entered, number, count }) => {
@@ -118,12 +123,12 @@ async function build(
   const allowlist = one(parsed, 'allowlist') ?? `${name}.allowlist.txt`;
   const written = await writeData(list, { output: allowlist, signal });
   if (flag(parsed, 'json')) {
-    const report = toJson({ files, log: log.file, sources: extraction.sources, written });
+    const report = toJson({ did, files, log: log.file, sources: extraction.sources, written });
     await writeData([Buffer.from(report)], { output: undefined, signal });
   }
   if (!quiet) {
     summarise(extraction);
-    for (const file of files) process.stderr.write(`built ${escapeControls(file)}\n`);
+    for (const file of files) process.stderr.write(`${did} ${escapeControls(file)}\n`);
     for (const { path, bytes } of written)
       process.stderr.write(`wrote ${escapeControls(path)} (${formatBytes(bytes)})\n`);
   }
