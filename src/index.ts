@@ -10,14 +10,19 @@ export type { Place } from './error.ts';
 export { extractAllowlist, inspectImage } from './image/extract.ts';
 export type { Extraction } from './image/extract.ts';
 export { OverlayError, planOverlay, writeOverlay } from './image/overlay.ts';
-export type { Addition, Overlay, OverlayOptions, OverlayPlan, Placed, Standing } from './image/overlay.ts';
+export type { Addition, Overlay, OverlayOptions, OverlayPlan, Placed, Occupant } from './image/overlay.ts';
 export { findPackages } from './image/packages.ts';
 export type { PackageOwner } from './image/packages.ts';
 export type { ExtractOptions, ImageSummary, Layer, Limits, Note, Omission } from './image/types.ts';
 export { findAgent, warnOfAgent } from './keylime/agents.ts';
 export type { AgentSelector, FindOptions } from './keylime/agents.ts';
 export { applyAttestation, diffAttestation, inspectAttestation } from './keylime/attest.ts';
-export type { ApplyOptions, AttestationStep, FoundAttestation, WantedAttestation } from './keylime/attest.ts';
+export type {
+  AttestationOptions,
+  AttestationStep,
+  FoundAttestation,
+  WantedAttestation,
+} from './keylime/attest.ts';
 export { describeState, explainEvent, judge } from './keylime/attestation.ts';
 export type { AttestationStanding, EventMeaning } from './keylime/attestation.ts';
 export { CertificateError, checkCertificates, readCertificates } from './keylime/certificates.ts';
@@ -59,8 +64,45 @@ export {
 export { listAlgorithms } from './native/algorithms.ts';
 export type { HashAlgorithm } from './native/algorithms.ts';
 export type { Progress, WorkOptions } from './native/work.ts';
+export type { CloudOptions } from './openstack/client.ts';
+export type { Image, Visibility } from './openstack/images.ts';
+export type { DeployRequest, Instance } from './openstack/instances.ts';
+export type { BareMetalNode, NodePort } from './openstack/networks.ts';
+export { applyNodeDeploy, planNodeDeploy } from './openstack/node-deploy.ts';
+export type { DeployAction, DeployOptions, DeployPlan } from './openstack/node-deploy.ts';
+export { applyNodeAttach, applyNodeDetach, planNodeNetwork } from './openstack/node-networks.ts';
+export type { NetworkOptions, NetworkPlan } from './openstack/node-networks.ts';
+export { reportNode } from './openstack/node-show.ts';
+export type { NodeReport } from './openstack/node-show.ts';
+export { applyNodeUndeploy, planNodeUndeploy } from './openstack/node-undeploy.ts';
+export type { UndeployOptions, UndeployPlan } from './openstack/node-undeploy.ts';
+export { applyImageUpload } from './openstack/upload-apply.ts';
+export type { ApplyUploadOptions, UploadedPart } from './openstack/upload-apply.ts';
+export { listUploadActions, planImageUpload } from './openstack/upload-plan.ts';
+export type {
+  PartPlan,
+  UploadAction,
+  UploadOptions,
+  UploadPlan,
+  UploadProgress,
+  UploadRequest,
+} from './openstack/upload-plan.ts';
 export { OutputError, writeAtomically } from './output/atomic-file.ts';
 export type { WriteOptions, WrittenFile } from './output/atomic-file.ts';
+export { applyAttestationPlan, destroyAttestation, listMade, planAttestation } from './plan/attest.ts';
+export type { AttestOptions, PlanDifferences } from './plan/attest.ts';
+export type { PlanEvent, StepResult } from './plan/engine.ts';
+export { PlanError } from './plan/error.ts';
+export { readPlan } from './plan/read.ts';
+export type {
+  Plan,
+  PlannedAgent,
+  PlannedImage,
+  PlannedKeylime,
+  PlannedNode,
+  PlannedPolicy,
+} from './plan/schema.ts';
+export type { Inspection, Output, Thing } from './plan/step.ts';
 export { ProgramError, runProgram } from './process/program.ts';
 export type { ProgramCall, ProgramResult, RunProgram } from './process/program.ts';
 export { RemoteError } from './remote/error.ts';

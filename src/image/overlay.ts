@@ -27,7 +27,7 @@ export interface Addition {
 }
 
 /** What stands at the path of an addition, and is replaced. */
-export type Standing = 'file' | 'symlink' | 'special';
+export type Occupant = 'file' | 'symlink' | 'special';
 
 /** Where an addition comes to stand. */
 export interface Placed {
@@ -38,7 +38,7 @@ export interface Placed {
   readonly sizeBytes: number;
   /** SHA-256, lower-case hex. */
   readonly sha256: string;
-  readonly replaces: Standing | undefined;
+  readonly replaces: Occupant | undefined;
 }
 
 /** What an overlay would do. */
@@ -230,7 +230,7 @@ function requireInitramfs(image: string, layer: Layer | undefined): Layer {
 interface Located {
   readonly directory?: string;
   readonly missing?: string;
-  readonly standing?: Standing | 'directory' | null;
+  readonly standing?: Occupant | 'directory' | null;
   /** What is in the way. */
   readonly refusal?: string;
 }
@@ -252,7 +252,7 @@ async function locate(
 interface Place {
   readonly path: string;
   readonly directories: readonly string[];
-  readonly replaces: Standing | undefined;
+  readonly replaces: Occupant | undefined;
 }
 
 function requirePlace(wanted: string, located: Located | undefined): Place {

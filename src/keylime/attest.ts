@@ -83,7 +83,7 @@ async function readPolicy(path: string): Promise<string> {
 }
 
 /** How steps are done. */
-export interface ApplyOptions {
+export interface AttestationOptions {
   /** Called before each step. */
   readonly onStep?: ((step: AttestationStep) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -94,7 +94,7 @@ export async function applyAttestation(
   { tenant, verifier }: { readonly tenant: Tenant; readonly verifier: Verifier },
   wanted: WantedAttestation,
   steps: readonly AttestationStep[],
-  { onStep, signal }: ApplyOptions = {},
+  { onStep, signal }: AttestationOptions = {},
 ): Promise<void> {
   const { agent, policy, payload } = wanted;
   const added = { id: agent.id, policyName: policy.name, agent: wanted.endpoint, payload };

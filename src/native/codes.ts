@@ -61,6 +61,11 @@ export const imageErrorCodes = [
   'ROOT_AMBIGUOUS',
   'ROOT_MISSING',
   'VFAT_CORRUPT',
+  'XFS_CHECKSUM_WRONG',
+  'XFS_CORRUPT',
+  'XFS_LOG_DIRTY',
+  'XFS_NEEDS_REPAIR',
+  'XFS_UNSUPPORTED',
   // Of a tar archive.
   'TAR_AMBIGUOUS',
   'TAR_CHECKSUM_WRONG',

@@ -94,6 +94,18 @@ describe('help', () => {
     'tenant wait',
     'tenant list',
     'tenant delete',
+    'image upload',
+    'node',
+    'node deploy',
+    'node attach',
+    'node detach',
+    'node undeploy',
+    'node show',
+    'attest',
+    'attest plan',
+    'attest apply',
+    'attest status',
+    'attest destroy',
     'doctor',
   ];
 

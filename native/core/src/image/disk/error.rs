@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::ext4::Ext4Error;
 use super::qcow2::Qcow2Error;
+use super::xfs::XfsError;
 use crate::error::{Explain, Place};
 use crate::path::Escaped;
 
@@ -37,6 +38,9 @@ pub enum DiskError {
     /// A filesystem.
     #[error(transparent)]
     Ext4(#[from] Ext4Error),
+    /// Another one.
+    #[error(transparent)]
+    Xfs(#[from] XfsError),
     /// A FAT filesystem.
     #[error("vfat: {problem}")]
     Vfat {
@@ -108,6 +112,7 @@ impl Explain for DiskError {
             Self::Qcow2(error) => error.code(),
             Self::Table { .. } => "PARTITION_TABLE_MALFORMED",
             Self::Ext4(error) => error.code(),
+            Self::Xfs(error) => error.code(),
             Self::Vfat { .. } => "VFAT_CORRUPT",
             Self::FilesystemUnsupported { .. } => "FILESYSTEM_UNSUPPORTED",
             Self::MountMissing { .. } => "MOUNT_MISSING",
@@ -128,6 +133,7 @@ impl Explain for DiskError {
             },
             Self::Qcow2(error) => error.place(),
             Self::Ext4(error) => error.place(),
+            Self::Xfs(error) => error.place(),
             _ => Place::default(),
         }
     }
@@ -141,6 +147,7 @@ impl Explain for DiskError {
             Self::Qcow2(error) => error.hint(),
             Self::Table { .. } => Some("look at it with `sgdisk --verify`, and copy the image again"),
             Self::Ext4(error) => error.hint(),
+            Self::Xfs(error) => error.hint(),
             Self::Vfat { .. } => {
                 Some("check a copy of the image with `fsck.vfat -n`, or leave it out with --skip")
             }

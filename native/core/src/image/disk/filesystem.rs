@@ -6,11 +6,13 @@ use super::DiskError;
 use super::ext4::{self, Ext4};
 use super::read_at::ReadAt;
 use super::vfat::{self, Vfat};
+use super::xfs::{self, Xfs};
 
 /// A filesystem that can be read.
 pub(super) enum Filesystem {
     Ext4(Ext4),
     Vfat(Vfat),
+    Xfs(Xfs),
 }
 
 /// What kind of file something is.
@@ -23,17 +25,32 @@ pub(super) enum Kind {
     Special,
 }
 
+impl Kind {
+    /// The kind that a file's mode says; none if it says none that there is.
+    pub(super) fn of_mode(mode: u16) -> Option<Self> {
+        match mode & 0xf000 {
+            0x8000 => Some(Self::Regular),
+            0x4000 => Some(Self::Directory),
+            0xa000 => Some(Self::Symlink),
+            // FIFOs, character devices, block devices, sockets.
+            0x1000 | 0x2000 | 0x6000 | 0xc000 => Some(Self::Special),
+            _ => None,
+        }
+    }
+}
+
 /// A file, directory or something else.
 #[derive(Debug, Clone)]
 pub(super) enum Node {
     Ext4(ext4::Node),
     Vfat(vfat::Node),
+    Xfs(xfs::Node),
 }
 
 /// A name's meaning, which in some filesystems still has to be read.
 #[derive(Debug, Clone)]
 pub(super) enum Entry {
-    Inode(u32),
+    Inode(u64),
     Whole(vfat::Node),
 }
 
@@ -45,7 +62,7 @@ pub(super) struct Facts {
     pub(super) gid: u32,
     pub(super) size_bytes: u64,
     /// Its number, if it may have several names.
-    pub(super) linked: Option<u32>,
+    pub(super) linked: Option<u64>,
     /// A number to sort by: files in this order are read without going back.
     pub(super) first_block: u64,
 }
@@ -62,11 +79,16 @@ impl Filesystem {
         Vfat::open(volume).map(Self::Vfat)
     }
 
+    pub(super) fn open_xfs(volume: Arc<dyn ReadAt>) -> Result<Self, DiskError> {
+        Xfs::open(volume).map(Self::Xfs)
+    }
+
     /// Bytes of the filesystem.
     pub(super) fn size_bytes(&self) -> u64 {
         match self {
             Self::Ext4(ext4) => ext4.size_bytes(),
             Self::Vfat(vfat) => vfat.size_bytes(),
+            Self::Xfs(xfs) => xfs.size_bytes(),
         }
     }
 
@@ -74,6 +96,7 @@ impl Filesystem {
     pub(super) fn directory_bytes(&self, directory: &Node) -> Result<u64, DiskError> {
         match (self, directory) {
             (Self::Vfat(vfat), Node::Vfat(node)) => vfat.directory_size(node),
+            (Self::Xfs(xfs), Node::Xfs(node)) => xfs.directory_size(node),
             (_, Node::Ext4(node)) => Ok(node.size_bytes()),
             _ => Ok(0),
         }
@@ -83,6 +106,7 @@ impl Filesystem {
         match self {
             Self::Ext4(ext4) => ext4.root().map(Node::Ext4),
             Self::Vfat(vfat) => Ok(Node::Vfat(vfat.root())),
+            Self::Xfs(xfs) => xfs.root().map(Node::Xfs),
         }
     }
 
@@ -91,6 +115,12 @@ impl Filesystem {
         match (self, directory) {
             (Self::Ext4(ext4), Node::Ext4(node)) => {
                 let names = ext4.list(node)?.into_iter();
+                Ok(names
+                    .map(|(name, number)| (name, Entry::Inode(number.into())))
+                    .collect())
+            }
+            (Self::Xfs(xfs), Node::Xfs(node)) => {
+                let names = xfs.list(node)?.into_iter();
                 Ok(names.map(|(name, number)| (name, Entry::Inode(number))).collect())
             }
             (Self::Vfat(vfat), Node::Vfat(node)) => {
@@ -105,6 +135,7 @@ impl Filesystem {
     pub(super) fn node(&self, entry: Entry) -> Result<Option<Node>, DiskError> {
         match (self, entry) {
             (Self::Ext4(ext4), Entry::Inode(number)) => ext4.node(number).map(Node::Ext4).map(Some),
+            (Self::Xfs(xfs), Entry::Inode(number)) => xfs.node(number).map(Node::Xfs).map(Some),
             (Self::Vfat(_), Entry::Whole(node)) => Ok(Some(Node::Vfat(node))),
             _ => Ok(None),
         }
@@ -113,6 +144,14 @@ impl Filesystem {
     pub(super) fn facts(&self, file: &Node) -> Facts {
         match file {
             Node::Ext4(node) => Facts {
+                mode: node.mode(),
+                uid: node.uid(),
+                gid: node.gid(),
+                size_bytes: node.size_bytes(),
+                linked: Some(node.number().into()).filter(|_| node.links() > 1),
+                first_block: node.first_block(),
+            },
+            Node::Xfs(node) => Facts {
                 mode: node.mode(),
                 uid: node.uid(),
                 gid: node.gid(),
@@ -136,6 +175,7 @@ impl Filesystem {
         match (self, file) {
             (Self::Ext4(ext4), Node::Ext4(node)) => Some(Bytes::Ext4(ext4.bytes(node))),
             (Self::Vfat(vfat), Node::Vfat(node)) => Some(Bytes::Vfat(vfat.bytes(node))),
+            (Self::Xfs(xfs), Node::Xfs(node)) => Some(Bytes::Xfs(xfs.bytes(node))),
             _ => None,
         }
     }
@@ -155,6 +195,7 @@ impl Filesystem {
     pub(super) fn target(&self, link: &Node) -> Result<Option<Vec<u8>>, DiskError> {
         match (self, link) {
             (Self::Ext4(ext4), Node::Ext4(node)) => ext4.target(node),
+            (Self::Xfs(xfs), Node::Xfs(node)) => xfs.target(node).map(Some),
             _ => Ok(None),
         }
     }
@@ -166,14 +207,16 @@ impl Node {
             Self::Ext4(node) => node.kind(),
             Self::Vfat(node) if node.is_directory => Kind::Directory,
             Self::Vfat(_) => Kind::Regular,
+            Self::Xfs(node) => node.kind(),
         }
     }
 
     /// What a directory is known by.
-    pub(super) fn identity(&self) -> u32 {
+    pub(super) fn identity(&self) -> u64 {
         match self {
-            Self::Ext4(node) => node.number(),
-            Self::Vfat(node) => node.first_cluster(),
+            Self::Ext4(node) => node.number().into(),
+            Self::Vfat(node) => node.first_cluster().into(),
+            Self::Xfs(node) => node.number(),
         }
     }
 }
@@ -182,6 +225,7 @@ impl Node {
 pub(super) enum Bytes<'f> {
     Ext4(ext4::Bytes<'f>),
     Vfat(vfat::Bytes<'f>),
+    Xfs(xfs::Bytes<'f>),
 }
 
 impl Bytes<'_> {
@@ -190,6 +234,7 @@ impl Bytes<'_> {
         match self {
             Self::Ext4(bytes) => bytes.read(buffer),
             Self::Vfat(bytes) => bytes.read(buffer),
+            Self::Xfs(bytes) => bytes.read(buffer),
         }
     }
 }

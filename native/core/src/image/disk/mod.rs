@@ -14,12 +14,14 @@ mod number;
 mod qcow2;
 mod read_at;
 mod root;
+mod runs;
 mod table;
 #[cfg(test)]
 mod tests;
 mod vfat;
 mod volume;
 mod walk;
+mod xfs;
 
 use std::fs;
 use std::path::Path;
@@ -34,6 +36,7 @@ use root::Mounts;
 use table::Table;
 use volume::Volume;
 use walk::Walk;
+pub use xfs::XfsError;
 
 use super::{Fact, ImageError, Layer, Note, Scan, Sink, Source};
 
@@ -49,7 +52,7 @@ pub struct Disk {
 /// Whether the first bytes of a file are those of a disk image.
 #[must_use]
 pub fn looks_like(head: &[u8]) -> bool {
-    qcow2::looks_like(head) || ext4::looks_like(head) || table::looks_like(head)
+    qcow2::looks_like(head) || volume::is_filesystem(head) || table::looks_like(head)
 }
 
 impl Disk {
@@ -75,7 +78,7 @@ impl Disk {
         };
         // A filesystem on the whole disk may have anything in its first sector.
         let start = read_at::read_vec(disk.as_ref(), 0, number::index(disk.size_bytes().min(2048)))?;
-        let table = match ext4::looks_like(&start) {
+        let table = match volume::is_filesystem(&start) {
             true => None,
             false => Table::read(disk.as_ref())?,
         };

@@ -16,6 +16,7 @@ numbers! {
     le16 u16 from_le_bytes "Two bytes, the lowest first."
     le32 u32 from_le_bytes "Four bytes, the lowest first."
     le64 u64 from_le_bytes "Eight bytes, the lowest first."
+    be16 u16 from_be_bytes "Two bytes, the highest first."
     be32 u32 from_be_bytes "Four bytes, the highest first."
     be64 u64 from_be_bytes "Eight bytes, the highest first."
 }

@@ -91,7 +91,7 @@ fn is_system(volume: &Volume) -> bool {
 }
 
 /// What is at a path, links followed; none if nothing is.
-fn look_up(filesystem: &Filesystem, path: &[u8]) -> Result<Option<Node>, DiskError> {
+pub(super) fn look_up(filesystem: &Filesystem, path: &[u8]) -> Result<Option<Node>, DiskError> {
     let mut directories = vec![filesystem.root()?];
     let mut pending: Vec<Vec<u8>> = steps(path);
     let mut links: usize = 0;

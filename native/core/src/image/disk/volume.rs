@@ -7,7 +7,7 @@ use super::filesystem::Filesystem;
 use super::number::{le16, le32};
 use super::read_at::{Part, ReadAt, read_vec};
 use super::table::{Guid, Partition, Table, guid_text};
-use super::{DiskError, number};
+use super::{DiskError, number, xfs};
 use crate::image::{Fact, Layer};
 
 /// Bytes looked at to tell what a volume is: iso9660 and btrfs say it latest.
@@ -60,12 +60,9 @@ impl Volume {
         found.filesystem = match kind {
             EXT4 => Some(Filesystem::open_ext4(volume)),
             VFAT => Some(Filesystem::open_vfat(volume)),
+            XFS => Some(Filesystem::open_xfs(volume)),
             _ => None,
         };
-        if let Some(Ok(Filesystem::Ext4(ext4))) = &found.filesystem {
-            ext4.label().clone_into(&mut found.label);
-            found.uuid = uuid_text(ext4.uuid());
-        }
         Ok(found)
     }
 
@@ -131,10 +128,17 @@ impl Volume {
 
 const EXT4: &str = "ext4";
 const VFAT: &str = "vfat";
+const XFS: &str = "xfs";
+
+/// Whether a disk without a partition table may start like this: filesystems that leave its first sector to others
+/// come first, since anything may be in there.
+pub(super) fn is_filesystem(head: &[u8]) -> bool {
+    ext4::looks_like(head) || xfs::looks_like(head)
+}
 
 /// Text at a place that tells a kind.
 const MAGICS: [(&str, usize, &[u8]); 11] = [
-    ("xfs", 0, b"XFSB"),
+    (XFS, 0, b"XFSB"),
     ("btrfs", 0x1_0040, b"_BHRfS_M"),
     ("squashfs", 0, b"hsqs"),
     ("erofs", 1024, b"\xe2\xe1\xf5\xe0"),
@@ -157,7 +161,7 @@ fn kind_of(head: &[u8]) -> &'static str {
         .map_or("unknown", |(kind, ..)| kind)
 }
 
-/// Label and id of filesystems that are not read, so that they can be called by their names.
+/// Label and id of a filesystem, by which `fstab` calls it even if it cannot be read.
 fn names_of(kind: &str, head: &[u8]) -> (String, String) {
     let text = |at: usize, len: usize| {
         let bytes = head
@@ -175,7 +179,8 @@ fn names_of(kind: &str, head: &[u8]) -> (String, String) {
     };
     let serial = |at: usize| format!("{:04X}-{:04X}", le16(head, at.saturating_add(2)), le16(head, at));
     match kind {
-        "xfs" => (text(108, 12), uuid(32)),
+        EXT4 => (text(1144, 16), uuid(1128)),
+        XFS => (text(108, 12), uuid(32)),
         "btrfs" => (text(0x1_012b, 256), uuid(0x1_0020)),
         "swap" => (text(1052, 16), uuid(1036)),
         VFAT if le16(head, 22) == 0 && le32(head, 36) != 0 => (text(71, 11), serial(67)),

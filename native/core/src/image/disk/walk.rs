@@ -218,7 +218,7 @@ impl<'a, 'b, 's> Walk<'a, 'b, 's> {
 
     /// Hands the files of a filesystem over, those with several names once.
     fn submit(&mut self, filesystem: &'s Filesystem, found: Vec<Found>) -> Result<(), ImageError> {
-        let mut linked: HashMap<u32, ContentId> = HashMap::new();
+        let mut linked: HashMap<u64, ContentId> = HashMap::new();
         for Found { path, node, facts } in found {
             let limit = self.scan.limits.max_files;
             if self.files >= limit {

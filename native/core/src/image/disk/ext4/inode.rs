@@ -14,13 +14,6 @@ use crate::image::disk::filesystem::Kind;
 use crate::image::disk::number::{divide, index, join, le16, le32};
 use crate::image::disk::read_at::read_vec;
 
-const FORMAT: u16 = 0xf000;
-const REGULAR: u16 = 0x8000;
-const DIRECTORY: u16 = 0x4000;
-const SYMLINK: u16 = 0xa000;
-/// FIFOs, character devices, block devices, sockets.
-const SPECIAL: [u16; 4] = [0x1000, 0x2000, 0x6000, 0xc000];
-
 const ENCRYPTED: u32 = 0x800;
 const INDEXED: u32 = 0x1000;
 const EXTENTS: u32 = 0x8_0000;
@@ -35,6 +28,7 @@ const SYSTEM: u8 = 7;
 pub(super) struct Inode {
     pub(super) number: u32,
     pub(super) mode: u16,
+    pub(super) kind: Kind,
     pub(super) uid: u32,
     pub(super) gid: u32,
     pub(super) links: u16,
@@ -49,15 +43,6 @@ pub(super) struct Inode {
 }
 
 impl Inode {
-    pub(super) fn kind(&self) -> Kind {
-        match self.mode & FORMAT {
-            REGULAR => Kind::Regular,
-            DIRECTORY => Kind::Directory,
-            SYMLINK => Kind::Symlink,
-            _ => Kind::Special,
-        }
-    }
-
     pub(super) fn has_extents(&self) -> bool {
         self.flags & EXTENTS != 0
     }
@@ -90,12 +75,17 @@ impl Ext4 {
         let at = inside.saturating_mul(superblock.inode_bytes.into());
         let at = table.saturating_mul(superblock.block_bytes).saturating_add(at);
         let bytes = read_vec(self.volume.as_ref(), at, superblock.inode_bytes.into())?;
+        let (mode, links) = (le16(&bytes, 0), le16(&bytes, 26));
+        if links == 0 {
+            return Err(corrupt("a name leads to it, and it was deleted"));
+        }
         let mut inode = Inode {
             number,
-            mode: le16(&bytes, 0),
+            mode,
+            kind: Kind::of_mode(mode).ok_or_else(|| corrupt("it is of no kind that there is"))?,
             uid: u32::from(le16(&bytes, 120)) << 16 | u32::from(le16(&bytes, 2)),
             gid: u32::from(le16(&bytes, 122)) << 16 | u32::from(le16(&bytes, 24)),
-            links: le16(&bytes, 26),
+            links,
             size_bytes: join(le32(&bytes, 108), le32(&bytes, 4)),
             block: bytes
                 .get(40..)
@@ -109,12 +99,6 @@ impl Ext4 {
             inline_rest: None,
             flags: le32(&bytes, 32),
         };
-        if inode.links == 0 {
-            return Err(corrupt("a name leads to it, and it was deleted"));
-        }
-        if inode.kind() == Kind::Special && !SPECIAL.contains(&(inode.mode & FORMAT)) {
-            return Err(corrupt("it is of no kind that there is"));
-        }
         let extra = extra_bytes(&bytes);
         if usize::from(extra).saturating_add(128) > bytes.len() {
             return Err(corrupt("it uses more bytes than it has"));
@@ -128,7 +112,7 @@ impl Ext4 {
             }
             .into());
         }
-        if inode.flags & ENCRYPTED != 0 && matches!(inode.kind(), Kind::Regular | Kind::Directory) {
+        if inode.flags & ENCRYPTED != 0 && matches!(inode.kind, Kind::Regular | Kind::Directory) {
             return Err(Ext4Error::Encrypted { inode: number }.into());
         }
         if inode.flags & INLINE_DATA != 0 {

@@ -15,6 +15,7 @@ use super::{Ext4, Ext4Error};
 use crate::image::disk::DiskError;
 use crate::image::disk::number::{index, join, le16, le32};
 use crate::image::disk::read_at::read_vec;
+use crate::image::disk::runs::{self, Run};
 
 const EXTENT_MAGIC: u16 = 0xf30a;
 const EXTENT_BYTES: usize = 12;
@@ -24,22 +25,6 @@ const MAX_WRITTEN: u16 = 1 << 15;
 
 const DIRECT_BLOCKS: usize = 12;
 const INDIRECT_LEVELS: u32 = 3;
-
-/// Blocks that follow one another in the file and in the filesystem.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Run {
-    /// The first, counted in the file.
-    pub(super) logical: u64,
-    /// The first, counted in the filesystem.
-    pub(super) physical: u64,
-    pub(super) blocks: u64,
-}
-
-impl Run {
-    pub(super) fn end(&self) -> u64 {
-        self.logical.saturating_add(self.blocks)
-    }
-}
 
 /// Collects the runs of one file.
 struct Mapper<'f> {
@@ -204,18 +189,12 @@ impl Mapper<'_> {
         if !is_inside || self.mapped > all {
             return Err(self.inode.corrupt("its blocks are not in the filesystem"));
         }
-        if let Some(last) = self.runs.last_mut()
-            && last.end() == logical
-            && last.physical.saturating_add(last.blocks) == physical
-        {
-            last.blocks = last.blocks.saturating_add(blocks);
-        } else {
-            self.runs.push(Run {
-                logical,
-                physical,
-                blocks,
-            });
-        }
+        let run = Run {
+            logical,
+            physical,
+            blocks,
+        };
+        runs::push(&mut self.runs, run);
         Ok(())
     }
 }

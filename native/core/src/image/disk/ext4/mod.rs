@@ -28,7 +28,7 @@ use super::filesystem::Kind;
 use super::number::{self, index};
 use super::read_at::ReadAt;
 
-const ROOT: u32 = 2;
+const ROOT: u64 = 2;
 
 /// Longest target of a symbolic link (Linux, `PATH_MAX`).
 const MAX_TARGET_BYTES: u64 = 4096;
@@ -49,7 +49,7 @@ impl Node {
     }
 
     pub(super) fn kind(&self) -> Kind {
-        self.0.kind()
+        self.0.kind
     }
 
     pub(super) fn mode(&self) -> u32 {
@@ -86,14 +86,6 @@ impl Ext4 {
         Ok(Self { volume, superblock })
     }
 
-    pub(super) fn label(&self) -> &str {
-        &self.superblock.label
-    }
-
-    pub(super) fn uuid(&self) -> &[u8; 16] {
-        &self.superblock.uuid
-    }
-
     pub(super) fn size_bytes(&self) -> u64 {
         self.superblock.blocks.saturating_mul(self.superblock.block_bytes)
     }
@@ -106,9 +98,9 @@ impl Ext4 {
         }
     }
 
-    /// What has this number.
-    pub(super) fn node(&self, number: u32) -> Result<Node, DiskError> {
-        self.inode(number).map(Node)
+    /// What has this number. None is as large as other filesystems have them, and 0 is no inode.
+    pub(super) fn node(&self, number: u64) -> Result<Node, DiskError> {
+        self.inode(u32::try_from(number).unwrap_or(0)).map(Node)
     }
 
     /// Names and numbers of what is in a directory.

@@ -4,7 +4,7 @@
 //!   0 inodes        4 blocks (low)  20 first data block   24 block size = 1024 << n
 //!  32 blocks of a group             40 inodes of a group  56 magic 0xef53
 //!  76 revision     88 inode size    96 incompatible and 100 read-only-compatible features
-//! 104 UUID        120 label        254 descriptor size   260 first meta block group
+//! 104 UUID                         254 descriptor size   260 first meta block group
 //! 336 blocks (high)                624 checksum seed    1020 checksum
 //! ```
 //!
@@ -64,8 +64,6 @@ pub(super) struct Superblock {
     pub(super) has_file_types: bool,
     /// What checksums start from; none if there are none.
     pub(super) checksum_seed: Option<u32>,
-    pub(super) label: String,
-    pub(super) uuid: [u8; 16],
     descriptor_bytes: u64,
     first_data_block: u64,
     blocks_per_group: u64,
@@ -125,15 +123,8 @@ impl Superblock {
         };
         let is_64bit = incompatible & IS_64BIT != 0;
         let descriptor_bytes = if is_64bit { le16(bytes, 254) } else { 32 };
-        let uuid = bytes
-            .get(104..)
-            .and_then(<[u8]>::first_chunk)
-            .copied()
-            .unwrap_or_default();
-        let label = bytes.get(120..136).unwrap_or_default();
-        let label = label.split(|&byte| byte == 0).next().unwrap_or_default();
         let seed = match incompatible & CSUM_SEED {
-            0 => crc32c(!0, &uuid),
+            0 => crc32c(!0, bytes.get(104..120).unwrap_or_default()),
             _ => le32(bytes, 624),
         };
         let superblock = Self {
@@ -144,8 +135,6 @@ impl Superblock {
             inode_bytes,
             has_file_types: incompatible & FILETYPE != 0,
             checksum_seed: has_checksums.then_some(seed),
-            label: String::from_utf8_lossy(label).into_owned(),
-            uuid,
             descriptor_bytes: descriptor_bytes.into(),
             first_data_block: le32(bytes, 20).into(),
             blocks_per_group: le32(bytes, 32).into(),

@@ -6,6 +6,7 @@ mod ext4;
 mod layouts;
 mod qcow2;
 mod vfat;
+mod xfs;
 
 use std::collections::BTreeSet;
 use std::fs;
