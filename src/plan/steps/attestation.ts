@@ -97,7 +97,10 @@ export function attestationStep(
       const steps = await diffAttestation(wanted, found);
       if (found.agent === undefined) await creates([{ kind: 'agent', id: agent.id }]);
       const tenant = await keylime().tenant(signal);
-      await applyAttestation(tenant, wanted, steps, { signal, onStep: (step) => onProgress(WORDS[step]) });
+      await applyAttestation({ tenant, verifier }, wanted, steps, {
+        signal,
+        onStep: (step) => onProgress(WORDS[step]),
+      });
       onProgress('waiting for its first attestation');
       const attested = await waitForAttestation(verifier, agent.id, {
         timeoutMs: ATTESTATION_LIMIT_MS,
