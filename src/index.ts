@@ -7,6 +7,10 @@ export { checkPrograms } from './doctor/programs.ts';
 export type { Driven, ProgramChecks } from './doctor/programs.ts';
 export { AssayError } from './error.ts';
 export type { Place } from './error.ts';
+export { applyImageBuild, BuildError } from './image-builder/build.ts';
+export type { Build, BuildOptions, BuildPhase } from './image-builder/build.ts';
+export { formatCommand, GUIDE_ELEMENTS, planImageBuild } from './image-builder/plan.ts';
+export type { BuildPlan, BuildRequest } from './image-builder/plan.ts';
 export { extractAllowlist, inspectImage } from './image/extract.ts';
 export type { Extraction } from './image/extract.ts';
 export { OverlayError, planOverlay, writeOverlay } from './image/overlay.ts';
@@ -117,6 +121,7 @@ export type {
   PcrReport,
   QuoteReport,
   Report,
+  ReportSources,
   Rules,
   Verdict,
 } from './report/types.ts';

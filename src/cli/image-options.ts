@@ -47,6 +47,17 @@ export function declareImageOptions(yargs: Argv): Argv {
       requiresArg: true,
       describe: 'Where the backing files of a disk image may lie (default: only below its own directory)',
     })
+    .option('platform', {
+      type: 'string',
+      requiresArg: true,
+      describe:
+        "Platform of a container image, OS/ARCHITECTURE[/VARIANT] (default: the only one, or this machine's)",
+    })
+    .option('image-name', {
+      type: 'string',
+      requiresArg: true,
+      describe: 'The container image of several in one file, by its name or digest',
+    })
     .option('keep-going', {
       type: 'boolean',
       describe: 'List what cannot be read and go on; the exit code is 2 all the same',
@@ -68,6 +79,8 @@ export function readImageOptions(parsed: ParsedArguments): ExtractOptions {
     oneFileSystem: flag(parsed, 'one-file-system'),
     partition: readNumber(parsed, 'partition'),
     allowBacking: one(parsed, 'allow-backing'),
+    platform: one(parsed, 'platform'),
+    imageName: one(parsed, 'image-name'),
     keepGoing: flag(parsed, 'keep-going'),
     limits: readLimits(many(parsed, 'limit')),
   };

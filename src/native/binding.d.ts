@@ -239,6 +239,10 @@ export interface ExtractArguments {
   oneFileSystem: boolean
   /** The partition of a disk image that is the root. */
   partition?: number
+  /** The platform of a container image, `OS/ARCHITECTURE[/VARIANT]`. */
+  platform?: string
+  /** The name or digest of a container image. */
+  imageName?: string
   /** List what cannot be read instead of stopping. */
   keepGoing: boolean
   /** The part that is wanted, from 1, and how many there are. */

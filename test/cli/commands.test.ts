@@ -84,6 +84,7 @@ describe('help', () => {
     'log replay',
     'log stats',
     'image',
+    'image build',
     'image overlay',
     'server',
     'server configure',

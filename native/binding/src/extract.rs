@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use ima_assay_core::allowlist::Allowlist as List;
+use ima_assay_core::image::oci::Platform;
 use ima_assay_core::image::{self, DEFAULT_SKIPPED_PATHS, ExtractOptions, Limits, Selection, Shard};
 use ima_assay_digest::Control as Shared;
 use napi::bindgen_prelude::{AsyncTask, Buffer};
@@ -32,6 +33,10 @@ pub struct ExtractArguments {
     pub one_file_system: bool,
     /// The partition of a disk image that is the root.
     pub partition: Option<u32>,
+    /// The platform of a container image, `OS/ARCHITECTURE[/VARIANT]`.
+    pub platform: Option<String>,
+    /// The name or digest of a container image.
+    pub image_name: Option<String>,
     /// List what cannot be read instead of stopping.
     pub keep_going: bool,
     /// The part that is wanted, from 1, and how many there are.
@@ -117,6 +122,8 @@ impl ExtractArguments {
         selection.all_owners = self.all_owners;
         selection.one_file_system = self.one_file_system;
         selection.partition = self.partition;
+        selection.platform = self.platform.as_deref().and_then(Platform::parse);
+        selection.image = self.image_name;
         selection.shard = self.shard.and_then(|(index, count)| Shard::new(index, count));
         let default = ExtractOptions::default();
         Ok(ExtractOptions {

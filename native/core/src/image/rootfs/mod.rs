@@ -4,6 +4,8 @@
 //! which path. Paths are resolved in `/` with symbolic links followed in the directory part, and nothing
 //! makes a missing parent. Source: Linux, `fs/namei.c` and `init/initramfs.c`.
 
+mod layers;
+
 use std::borrow::Cow;
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -74,9 +76,17 @@ pub(super) struct Inode(usize);
 
 const ROOT: Inode = Inode(0);
 
+/// What a name in a directory is.
+#[derive(Debug, Clone, Copy)]
+struct Link {
+    inode: Inode,
+    /// The layer that made the name, or named it again; see [`Rootfs::next_layer`].
+    layer: u32,
+}
+
 /// What a directory holds.
-type Entries = BTreeMap<Box<[u8]>, Inode>;
-type EntriesLeft<'r> = btree_map::Iter<'r, Box<[u8]>, Inode>;
+type Entries = BTreeMap<Box<[u8]>, Link>;
+type EntriesLeft<'r> = btree_map::Iter<'r, Box<[u8]>, Link>;
 
 #[derive(Debug)]
 struct Node {
@@ -147,6 +157,8 @@ pub(super) struct Rootfs {
     text_bytes: u64,
     /// Parts of paths that were looked at so far.
     steps: Cell<u64>,
+    /// The layer that names are made by now.
+    layer: u32,
 }
 
 /// A path resolved but for its last part.
@@ -170,6 +182,7 @@ impl Rootfs {
             max_symlinks,
             text_bytes: 0,
             steps: Cell::new(0),
+            layer: 0,
         };
         rootfs.add_node(Body::Directory {
             parent: ROOT,
@@ -251,7 +264,10 @@ impl Rootfs {
         if name.len() > NAME_MAX {
             return Err(Refusal::NameTooLong);
         }
-        entries.get(name).copied().ok_or(Refusal::NotFound)
+        match entries.get(name) {
+            Some(link) => Ok(link.inode),
+            None => Err(Refusal::NotFound),
+        }
     }
 
     fn parent(&self, directory: Inode) -> Inode {
@@ -432,7 +448,8 @@ impl Rootfs {
             ..
         }) = self.nodes.get_mut(parent.0)
         {
-            entries.insert(name.into(), inode);
+            let layer = self.layer;
+            entries.insert(name.into(), Link { inode, layer });
             self.text_bytes = self.text_bytes.saturating_add(len(name));
         }
         if let Some(node) = self.nodes.get_mut(inode.0) {
@@ -449,7 +466,9 @@ impl Rootfs {
         else {
             return;
         };
-        let Some(inode) = entries.remove(name) else { return };
+        let Some(Link { inode, .. }) = entries.remove(name) else {
+            return;
+        };
         self.text_bytes = self.text_bytes.saturating_sub(len(name));
         let Some(node) = self.nodes.get_mut(inode.0) else {
             return;
@@ -599,13 +618,13 @@ impl Rootfs {
         }
         while let Some((entries, path_len)) = open.last_mut() {
             path.truncate(*path_len);
-            let Some((name, inode)) = entries.next() else {
+            let Some((name, link)) = entries.next() else {
                 open.pop();
                 continue;
             };
             path.push(b'/');
             path.extend_from_slice(name);
-            match self.body(*inode) {
+            match self.body(link.inode) {
                 Body::Directory { entries, .. } => {
                     if !enter(&path) {
                         continue;
