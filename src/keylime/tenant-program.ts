@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { type ProgramResult, type RunProgram, runProgram } from '../process/program.ts';
+import { ProgramError, type ProgramResult, type RunProgram, runProgram } from '../process/program.ts';
 import { RemoteError } from '../remote/error.ts';
 import type { Endpoint } from './endpoint.ts';
 import { requireAgentId, requirePolicyName } from './names.ts';
@@ -175,6 +175,14 @@ export class Tenant {
         ...(certificates === undefined ? {} : { KEYLIME_TENANT_TLS_DIR: resolve(certificates) }),
       },
       signal,
+    }).catch((error: unknown) => {
+      if (!(error instanceof ProgramError) || error.code !== 'PROGRAM_TIMED_OUT') throw error;
+      // It waits for servers and for the agent, and for nothing else.
+      throw new RemoteError('TIMED_OUT', {
+        problem: `keylime_tenant could not ${what}: ${error.problem}`,
+        hint: 'it may be done all the same: `ima-assay tenant status` tells',
+        cause: error,
+      });
     });
     if (result.exitCode !== 0) throw explainTenantFailure(what, result);
     return result;

@@ -142,7 +142,11 @@ describe('a release', () => {
     const fake = await makeFakeTenant(directory, '7.14.3');
     const tenant = await Tenant.open({ ...endpoints, env: fake.env, timeoutMs: 300 });
     await writeFile(join(directory, 'keylime_tenant'), '#!/bin/sh\nexec sleep 60\n', { mode: 0o755 });
-    await expect(tenant.add(agent)).rejects.toMatchObject({ code: 'PROGRAM_TIMED_OUT' });
+    await expect(tenant.add(agent)).rejects.toMatchObject({
+      code: 'TIMED_OUT',
+      problem: expect.stringContaining('took longer than'),
+      hint: expect.stringContaining('tenant status'),
+    });
   });
 
   test.each(['--help', '; rm -rf /', 'a\nb', '', '-c delete', 'x'.repeat(10_000)])(

@@ -1,5 +1,6 @@
 // `ima-assay tenant`, run as a user does, against a fake verifier and registrar over real TLS and a fake keylime_tenant.
 
+import { spawn } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { once } from 'node:events';
@@ -10,7 +11,7 @@ import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 
 import { describeState, explainEvent, judge } from '../../src/keylime/attestation.ts';
 import { isSamePolicy } from '../../src/keylime/canonical.ts';
-import { runCli } from '../support/cli.ts';
+import { MAIN, runCli } from '../support/cli.ts';
 import { freshDirectory } from '../support/directory.ts';
 import { makeCa } from '../support/keylime-ca.ts';
 import { digestField, entry, hashOf, type Made, nameField, toAscii } from '../support/made-list.ts';
@@ -402,6 +403,17 @@ describe('tenant wait', () => {
     expect({ code, stdout }).toEqual({ code: 3, stdout: '' });
     expect(stderr).toContain('did not pass another attestation within 2 s: Get Quote, 4 passed so far');
     expect(stderr).toContain('[TIMED_OUT]');
+  });
+
+  test('ends with 130 when it is interrupted', async () => {
+    const world = await oneAgent();
+    world.attested.set('n-1', passing);
+    const args = ['tenant', 'wait', '--uuid', 'n-1', ...world.servers];
+    const child = spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
+    // It has looked once.
+    await once(child.stderr, 'data');
+    child.kill('SIGINT');
+    expect(await once(child, 'close')).toEqual([130, null]);
   });
 
   test('ends at once with a failure, and says why', async () => {

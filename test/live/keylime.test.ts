@@ -97,7 +97,8 @@ test(
       '/usr/bin/evil',
     ];
     expect(await runCli([...update, '-o', 'updated.json'], { cwd: directory })).toMatchObject({ code: 0 });
-    const updated = ['--policy-name', 'nodes', '-p', 'updated.json'];
+    await run('policy', 'sign', 'updated.json', '-p', 'key', '--public-key', 'key.pub', '-o', 'signed.json');
+    const updated = ['--policy-name', 'nodes', '-p', 'signed.json', '--policy-key', 'key.pub'];
     expect(await tenant('add', '--uuid', node.id, ...updated)).toMatchObject({
       code: 0,
       stdout: expect.stringContaining('replace the policy, delete the agent and add it anew'),
@@ -106,9 +107,13 @@ test(
       code: 0,
       stdout: expect.stringContaining('ATTESTED'),
     });
+    expect(await tenant('add', '--uuid', node.id, ...updated)).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('nothing to do'),
+    });
     const stored = await tenant('list', '--policy', 'nodes');
     expect(JSON.parse(stored.stdout)).toEqual(
-      JSON.parse(await readFile(join(directory, 'updated.json'), 'utf8')),
+      JSON.parse(await readFile(join(directory, 'signed.json'), 'utf8')),
     );
 
     // A node that is gone: the verifier gives up, and we do not delete what we could not add again.
