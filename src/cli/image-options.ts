@@ -40,7 +40,8 @@ export function declareImageOptions(yargs: Argv): Argv {
     .option('partition', {
       type: 'string',
       requiresArg: true,
-      describe: 'The partition of a disk image that is the root, by its number (default: it is looked for)',
+      describe:
+        'The part of a disk image that is the root: NUMBER of a partition or GROUP/VOLUME of LVM (default: it is looked for)',
     })
     .option('keep-going', {
       type: 'boolean',
@@ -61,7 +62,7 @@ export function readImageOptions(parsed: ParsedArguments): ExtractOptions {
     defaultSkips: flag(parsed, 'default-skips'),
     allOwners: flag(parsed, 'all-owners'),
     oneFileSystem: flag(parsed, 'one-file-system'),
-    partition: readNumber(parsed, 'partition'),
+    partition: one(parsed, 'partition'),
     keepGoing: flag(parsed, 'keep-going'),
     limits: readLimits(many(parsed, 'limit')),
   };

@@ -36,8 +36,11 @@ export interface ExtractOptions extends WorkOptions {
   readonly allOwners?: boolean | undefined;
   /** Stay on the filesystem a tree starts on. Default false. */
   readonly oneFileSystem?: boolean | undefined;
-  /** The partition of a disk image that is the root, by its number. Default: it is looked for. */
-  readonly partition?: number | undefined;
+  /**
+   * The part of a disk image that is the root: a partition by its number, or a volume of LVM as `group/volume`.
+   * Default: it is looked for.
+   */
+  readonly partition?: number | string | undefined;
   /** List what cannot be read in the result instead of throwing. Default false. */
   readonly keepGoing?: boolean | undefined;
   /**

@@ -237,8 +237,8 @@ export interface ExtractArguments {
   allOwners: boolean
   /** Stay on one filesystem. */
   oneFileSystem: boolean
-  /** The partition of a disk image that is the root. */
-  partition?: number
+  /** The part of a disk image that is the root: a partition's number, or `group/volume` of LVM. */
+  partition?: string
   /** List what cannot be read instead of stopping. */
   keepGoing: boolean
   /** The part that is wanted, from 1, and how many there are. */

@@ -29,8 +29,8 @@ pub struct ExtractArguments {
     pub all_owners: bool,
     /// Stay on one filesystem.
     pub one_file_system: bool,
-    /// The partition of a disk image that is the root.
-    pub partition: Option<u32>,
+    /// The part of a disk image that is the root: a partition's number, or `group/volume` of LVM.
+    pub partition: Option<String>,
     /// List what cannot be read instead of stopping.
     pub keep_going: bool,
     /// The part that is wanted, from 1, and how many there are.

@@ -9,6 +9,7 @@ use super::{
 };
 use crate::allowlist::{Allowlist, Builder, FileFacts};
 use crate::error::{Explain, Place};
+use crate::path::Escaped;
 
 /// How to extract. The defaults are Keylime's: SHA-256, and its choice of files.
 #[derive(Debug, Clone)]
@@ -220,12 +221,16 @@ fn extract_one<'s>(
 
 /// Says that a partition was named in vain.
 fn note_partition(source: &dyn Source, options: &ExtractOptions, collector: &mut Collector<'_, '_>) {
-    if let Some(number) = options.selection.partition.filter(|_| !source.has_partitions()) {
+    let partition = options.selection.partition.as_ref();
+    if let Some(name) = partition.filter(|_| !source.has_partitions()) {
         collector.note(Note {
             code: "PARTITION_UNMET",
             path: None,
             offset_bytes: None,
-            text: format!("there is no partition {number}: this is no disk image"),
+            text: format!(
+                "there is no partition {}: this is no disk image",
+                Escaped(name.as_bytes())
+            ),
         });
     }
 }
