@@ -40,7 +40,8 @@ export function declareImageOptions(yargs: Argv): Argv {
     .option('partition', {
       type: 'string',
       requiresArg: true,
-      describe: 'The partition of a disk image that is the root, by its number (default: it is looked for)',
+      describe:
+        'The part of a disk image that is the root: NUMBER of a partition or GROUP/VOLUME of LVM (default: it is looked for)',
     })
     .option('allow-backing', {
       type: 'string',
@@ -77,7 +78,7 @@ export function readImageOptions(parsed: ParsedArguments): ExtractOptions {
     defaultSkips: flag(parsed, 'default-skips'),
     allOwners: flag(parsed, 'all-owners'),
     oneFileSystem: flag(parsed, 'one-file-system'),
-    partition: readNumber(parsed, 'partition'),
+    partition: one(parsed, 'partition'),
     allowBacking: one(parsed, 'allow-backing'),
     platform: one(parsed, 'platform'),
     imageName: one(parsed, 'image-name'),

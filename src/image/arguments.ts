@@ -28,9 +28,7 @@ export function toArguments(options: ExtractOptions): ExtractArguments {
     defaultSkips: options.defaultSkips ?? true,
     allOwners: options.allOwners ?? false,
     oneFileSystem: options.oneFileSystem ?? false,
-    ...(options.partition === undefined
-      ? {}
-      : { partition: requireWholeNumber('partition', options.partition) }),
+    ...(options.partition === undefined ? {} : { partition: checkPartition(options.partition) }),
     ...(options.platform === undefined ? {} : { platform: checkPlatform(options.platform) }),
     ...(options.imageName === undefined ? {} : { imageName: options.imageName }),
     keepGoing: options.keepGoing ?? false,
@@ -52,6 +50,20 @@ function checkPlatform(platform: string): string {
     });
   }
   return platform;
+}
+
+// A number, or the names of a group and a volume of LVM, which have none but these characters.
+const PARTITION = /^(?:[1-9][0-9]{0,9}|[\w.+-]+\/[\w.+-]+)$/;
+
+function checkPartition(partition: number | string): string {
+  const name = String(partition);
+  if (!PARTITION.test(name)) {
+    throw new UsageError('ARGUMENT_INVALID', {
+      problem: `a partition is a number from 1, or GROUP/VOLUME of LVM, not ${JSON.stringify(partition)}`,
+      hint: '`ima-assay inspect` shows what there is',
+    });
+  }
+  return name;
 }
 
 const MAX_SHARDS = 65_536;

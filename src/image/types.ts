@@ -36,8 +36,11 @@ export interface ExtractOptions extends WorkOptions {
   readonly allOwners?: boolean | undefined;
   /** Stay on the filesystem a tree starts on. Default false. */
   readonly oneFileSystem?: boolean | undefined;
-  /** The partition of a disk image that is the root, by its number. Default: it is looked for. */
-  readonly partition?: number | undefined;
+  /**
+   * The part of a disk image that is the root: a partition by its number, or a volume of LVM as `group/volume`.
+   * Default: it is looked for.
+   */
+  readonly partition?: number | string | undefined;
   /**
    * A directory below which files may lie that a disk image is not whole without: its backing file, and what that
    * needs. Below the image's own directory they may lie in any case.

@@ -237,8 +237,8 @@ export interface ExtractArguments {
   allOwners: boolean
   /** Stay on one filesystem. */
   oneFileSystem: boolean
-  /** The partition of a disk image that is the root. */
-  partition?: number
+  /** The part of a disk image that is the root: a partition's number, or `group/volume` of LVM. */
+  partition?: string
   /** The platform of a container image, `OS/ARCHITECTURE[/VARIANT]`. */
   platform?: string
   /** The name or digest of a container image. */

@@ -31,8 +31,8 @@ pub struct ExtractArguments {
     pub all_owners: bool,
     /// Stay on one filesystem.
     pub one_file_system: bool,
-    /// The partition of a disk image that is the root.
-    pub partition: Option<u32>,
+    /// The part of a disk image that is the root: a partition's number, or `group/volume` of LVM.
+    pub partition: Option<String>,
     /// The platform of a container image, `OS/ARCHITECTURE[/VARIANT]`.
     pub platform: Option<String>,
     /// The name or digest of a container image.

@@ -230,10 +230,11 @@ fn note_unmet(source: &dyn Source, options: &ExtractOptions, collector: &mut Col
         });
     };
     let selection = &options.selection;
-    if let Some(number) = selection.partition.filter(|_| !source.has_partitions()) {
+    if let Some(name) = selection.partition.as_ref().filter(|_| !source.has_partitions()) {
+        let name = Escaped(name.as_bytes());
         note(
             "PARTITION_UNMET",
-            format!("there is no partition {number}: this is no disk image"),
+            format!("there is no partition {name}: this is no disk image"),
         );
     }
     if source.has_platforms() {

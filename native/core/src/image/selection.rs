@@ -76,8 +76,9 @@ pub struct Selection {
     pub all_owners: bool,
     /// Stay on the filesystem the tree starts on.
     pub one_file_system: bool,
-    /// The partition of a disk image that is the root, as Linux numbers it. None: it is looked for.
-    pub partition: Option<u32>,
+    /// The part of a disk image that is the root: the number of a partition as Linux counts them, or `group/volume` of
+    /// LVM. None: it is looked for.
+    pub partition: Option<String>,
     /// The platform of the container image, where there are several. None: this machine's.
     pub platform: Option<Platform>,
     /// The name or digest of the container image, where there are several.

@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use super::ext4::Ext4Error;
+use super::lvm::LvmError;
 use super::qcow2::Qcow2Error;
 use super::xfs::XfsError;
 use crate::error::{Explain, Place};
@@ -35,6 +36,9 @@ pub enum DiskError {
         /// What is wrong.
         problem: &'static str,
     },
+    /// Volumes over partitions.
+    #[error(transparent)]
+    Lvm(#[from] LvmError),
     /// A filesystem.
     #[error(transparent)]
     Ext4(#[from] Ext4Error),
@@ -62,10 +66,10 @@ pub enum DiskError {
         device: String,
     },
     /// The partition that was asked for.
-    #[error("there is no partition {number}; there are {known}")]
+    #[error("there is no partition {}; there are {known}", Escaped(name.as_bytes()))]
     PartitionMissing {
-        /// Its number.
-        number: u32,
+        /// Its number, or the name of a logical volume.
+        name: String,
         /// Those that there are.
         known: String,
     },
@@ -111,6 +115,7 @@ impl Explain for DiskError {
             Self::BeyondEnd { .. } => "DISK_TRUNCATED",
             Self::Qcow2(error) => error.code(),
             Self::Table { .. } => "PARTITION_TABLE_MALFORMED",
+            Self::Lvm(error) => error.code(),
             Self::Ext4(error) => error.code(),
             Self::Xfs(error) => error.code(),
             Self::Vfat { .. } => "VFAT_CORRUPT",
@@ -132,6 +137,7 @@ impl Explain for DiskError {
                 ..Place::default()
             },
             Self::Qcow2(error) => error.place(),
+            Self::Lvm(error) => error.place(),
             Self::Ext4(error) => error.place(),
             Self::Xfs(error) => error.place(),
             _ => Place::default(),
@@ -146,6 +152,7 @@ impl Explain for DiskError {
             }
             Self::Qcow2(error) => error.hint(),
             Self::Table { .. } => Some("look at it with `sgdisk --verify`, and copy the image again"),
+            Self::Lvm(error) => error.hint(),
             Self::Ext4(error) => error.hint(),
             Self::Xfs(error) => error.hint(),
             Self::Vfat { .. } => {

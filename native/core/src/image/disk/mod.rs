@@ -1,7 +1,7 @@
 //! Disk images: a container, partitions, filesystems, and the root among them.
 //!
 //! ```text
-//! file ─► raw or qcow2 ─► partition table, or none ─► volumes ─► root ─► its fstab ─► files
+//! file ─► raw or qcow2 ─► partition table, or none ─► volumes, also LVM's ─► root ─► its fstab ─► files
 //! ```
 //!
 //! Everything is read through one trait of bytes by offset, from several threads at once: what opens an image
@@ -10,6 +10,7 @@
 mod error;
 mod ext4;
 mod filesystem;
+mod lvm;
 mod number;
 mod qcow2;
 mod read_at;
@@ -29,6 +30,7 @@ use std::sync::Arc;
 
 pub use error::DiskError;
 pub use ext4::Ext4Error;
+pub use lvm::LvmError;
 pub use qcow2::Qcow2Error;
 use qcow2::{OtherFiles, Qcow2};
 use read_at::{Raw, ReadAt};
@@ -52,7 +54,7 @@ pub struct Disk {
 /// Whether the first bytes of a file are those of a disk image.
 #[must_use]
 pub fn looks_like(head: &[u8]) -> bool {
-    qcow2::looks_like(head) || volume::is_filesystem(head) || table::looks_like(head)
+    qcow2::looks_like(head) || volume::is_filesystem(head) || lvm::looks_like(head) || table::looks_like(head)
 }
 
 impl Disk {
@@ -97,7 +99,7 @@ impl Source for Disk {
     }
 
     fn scan<'s>(&'s self, scan: &Scan<'_>, sink: &mut dyn Sink<'s>) -> Result<Layer, ImageError> {
-        let root = root::find_root(&self.volumes, scan.selection.partition)?;
+        let root = root::find_root(&self.volumes, scan.selection.partition.as_deref())?;
         let Mounts { mounts, optional } = root::mounts(root, &self.volumes)?;
         for (device, path) in optional {
             sink.note(Note {

@@ -31,11 +31,11 @@ pub(super) struct Mount<'d> {
 ///
 /// # Errors
 /// [`DiskError::PartitionMissing`], [`DiskError::RootMissing`], [`DiskError::RootAmbiguous`].
-pub(super) fn find_root(volumes: &[Volume], wanted: Option<u32>) -> Result<&Volume, DiskError> {
-    if let Some(number) = wanted {
-        let found = volumes.iter().find(|volume| volume.number() == Some(number));
+pub(super) fn find_root<'d>(volumes: &'d [Volume], wanted: Option<&str>) -> Result<&'d Volume, DiskError> {
+    if let Some(name) = wanted {
+        let found = volumes.iter().find(|volume| volume.is_named(name));
         return found.ok_or_else(|| DiskError::PartitionMissing {
-            number,
+            name: name.to_owned(),
             known: describe(volumes.iter()),
         });
     }
@@ -230,12 +230,15 @@ fn is_called(volume: &Volume, device: &str) -> bool {
     let Some(device) = device.strip_prefix("/dev/") else {
         return false;
     };
+    if let Some(name) = &volume.logical {
+        return device == name.path() || device.strip_prefix("mapper/") == Some(name.mapped().as_str());
+    }
     // vda1, sda2, nvme0n1p3: the number at the end.
     let digits = device.trim_start_matches(|character: char| !character.is_ascii_digit());
     let number = device
         .rsplit(|character: char| !character.is_ascii_digit())
         .next();
     !digits.is_empty()
-        && !device.starts_with("mapper/")
+        && !device.contains('/')
         && partition.is_some_and(|partition| number == Some(partition.number.to_string().as_str()))
 }

@@ -4,11 +4,14 @@ use std::sync::Arc;
 
 use super::ext4;
 use super::filesystem::Filesystem;
+use super::lvm::{self, LogicalVolume};
 use super::number::{le16, le32};
 use super::read_at::{Part, ReadAt, read_vec};
 use super::table::{Guid, Partition, Table, guid_text};
 use super::{DiskError, number, xfs};
+use crate::error::Explain as _;
 use crate::image::{Fact, Layer};
+use crate::path::Escaped;
 
 /// Bytes looked at to tell what a volume is: iso9660 and btrfs say it latest.
 const HEAD_BYTES: u64 = 68 << 10;
@@ -16,9 +19,10 @@ const HEAD_BYTES: u64 = 68 << 10;
 /// A filesystem that can be read, or why it cannot.
 pub(super) type Opened = Result<Filesystem, DiskError>;
 
-/// A partition, or the whole disk where there are none.
+/// A partition, the whole disk where there are none, or a logical volume.
 pub(super) struct Volume {
     pub(super) partition: Option<Partition>,
+    pub(super) logical: Option<lvm::Name>,
     /// `ext4`, `xfs`, `swap`, …
     pub(super) kind: &'static str,
     pub(super) label: String,
@@ -26,22 +30,62 @@ pub(super) struct Volume {
     pub(super) uuid: String,
     /// None if it is of a kind that is not read.
     pub(super) filesystem: Option<Opened>,
-    size_bytes: u64,
+    /// None of a logical volume that cannot be put together.
+    size_bytes: Option<u64>,
 }
 
 impl Volume {
-    /// All volumes of a disk.
+    /// All volumes of a disk: the partitions, and what LVM makes of them.
     pub(super) fn all(disk: &Arc<dyn ReadAt>, table: Option<&Table>) -> Result<Vec<Self>, DiskError> {
-        let Some(table) = table else {
-            return Ok(vec![Self::look(Arc::clone(disk), None)?]);
+        let parts: Vec<(Arc<dyn ReadAt>, Option<Partition>)> = match table {
+            None => vec![(Arc::clone(disk), None)],
+            Some(table) => table
+                .partitions
+                .iter()
+                .map(|partition| {
+                    let part = Part::new(Arc::clone(disk), partition.start, partition.size_bytes);
+                    let part: Arc<dyn ReadAt> = Arc::new(part);
+                    (part, Some(partition.clone()))
+                })
+                .collect(),
         };
-        let partitions = table.partitions.iter();
-        partitions
-            .map(|partition| {
-                let part = Part::new(Arc::clone(disk), partition.start, partition.size_bytes);
-                Self::look(Arc::new(part), Some(partition.clone()))
-            })
-            .collect()
+        let mut volumes = Vec::new();
+        let mut physical = Vec::new();
+        for (part, partition) in parts {
+            let volume = Self::look(Arc::clone(&part), partition)?;
+            if volume.kind == LVM {
+                physical.push((volumes.len(), part));
+            }
+            volumes.push(volume);
+        }
+        let parts: Vec<_> = physical.iter().map(|(_, part)| Arc::clone(part)).collect();
+        let found = lvm::assemble(&parts);
+        for (number, error) in found.failed {
+            let place = physical.get(number).map(|(place, _)| *place);
+            if let Some(volume) = place.and_then(|place| volumes.get_mut(place)) {
+                volume.filesystem = Some(Err(error));
+            }
+        }
+        volumes.extend(found.volumes.into_iter().map(Self::of_lvm));
+        Ok(volumes)
+    }
+
+    /// A logical volume. What keeps it from being read matters once it is the root or mounted.
+    fn of_lvm(volume: LogicalVolume) -> Self {
+        let looked = volume.bytes.and_then(|bytes| Self::look(bytes, None));
+        let found = looked.unwrap_or_else(|error| Self {
+            partition: None,
+            logical: None,
+            kind: "unknown",
+            label: String::new(),
+            uuid: String::new(),
+            filesystem: Some(Err(error)),
+            size_bytes: None,
+        });
+        Self {
+            logical: Some(volume.name),
+            ..found
+        }
     }
 
     fn look(volume: Arc<dyn ReadAt>, partition: Option<Partition>) -> Result<Self, DiskError> {
@@ -49,26 +93,32 @@ impl Volume {
         let head = read_vec(volume.as_ref(), 0, number::index(HEAD_BYTES.min(size_bytes)))?;
         let kind = kind_of(&head);
         let (label, uuid) = names_of(kind, &head);
-        let mut found = Self {
+        Ok(Self {
             partition,
+            logical: None,
             kind,
             label,
             uuid,
-            filesystem: None,
-            size_bytes,
-        };
-        found.filesystem = match kind {
-            EXT4 => Some(Filesystem::open_ext4(volume)),
-            VFAT => Some(Filesystem::open_vfat(volume)),
-            XFS => Some(Filesystem::open_xfs(volume)),
-            _ => None,
-        };
-        Ok(found)
+            filesystem: match kind {
+                EXT4 => Some(Filesystem::open_ext4(volume)),
+                VFAT => Some(Filesystem::open_vfat(volume)),
+                XFS => Some(Filesystem::open_xfs(volume)),
+                _ => None,
+            },
+            size_bytes: Some(size_bytes),
+        })
     }
 
-    /// Its number; none for a whole disk.
+    /// Its number; none for a whole disk and a logical volume.
     pub(super) fn number(&self) -> Option<u32> {
         self.partition.as_ref().map(|partition| partition.number)
+    }
+
+    /// Whether a person means it by a number, or by `group/volume`.
+    pub(super) fn is_named(&self, name: &str) -> bool {
+        let number = self.number().map(|number| number.to_string());
+        let path = self.logical.as_ref().map(lvm::Name::path);
+        number.or(path).is_some_and(|known| known == name)
     }
 
     /// Whether its kind of filesystem can hold a system: vfat has neither owners nor links.
@@ -78,13 +128,19 @@ impl Volume {
 
     /// How a person calls it.
     pub(super) fn name(&self) -> String {
-        self.number()
-            .map_or_else(|| "the disk".to_owned(), |number| format!("partition {number}"))
+        match (&self.logical, self.number()) {
+            (Some(name), _) => format!("volume {}", Escaped(name.path().as_bytes())),
+            (None, Some(number)) => format!("partition {number}"),
+            (None, None) => "the disk".to_owned(),
+        }
     }
 
-    /// Name and kind.
+    /// Name and kind, and what keeps it from being read.
     pub(super) fn description(&self) -> String {
-        format!("{} ({})", self.name(), self.kind)
+        match &self.filesystem {
+            Some(Err(error)) => format!("{} ({}, {})", self.name(), self.kind, error.code()),
+            _ => format!("{} ({})", self.name(), self.kind),
+        }
     }
 
     /// The part of the disk, as `inspect` shows it.
@@ -95,6 +151,9 @@ impl Volume {
                 facts.push((name, Fact::Text(value.to_owned())));
             }
         };
+        if let Some(name) = &self.logical {
+            text("name", &name.path());
+        }
         text("filesystem", self.kind);
         text("label", &self.label);
         text("uuid", &self.uuid);
@@ -109,17 +168,22 @@ impl Volume {
             "mountedAt",
             &mount.map(String::from_utf8_lossy).unwrap_or_default(),
         );
+        if let Some(Err(error)) = &self.filesystem {
+            text("unreadable", error.code());
+        }
         if let Some(number) = self.number() {
             facts.insert(0, ("number", Fact::Text(number.to_string())));
         }
+        let (kind, offset_bytes) = match (&self.partition, &self.logical) {
+            (Some(partition), _) => ("partition", Some(partition.start)),
+            // Its pieces may be anywhere.
+            (None, Some(_)) => ("volume", None),
+            (None, None) => ("volume", Some(0)),
+        };
         Layer {
-            kind: if self.partition.is_some() {
-                "partition"
-            } else {
-                "volume"
-            },
-            offset_bytes: Some(self.partition.as_ref().map_or(0, |partition| partition.start)),
-            size_bytes: Some(self.size_bytes),
+            kind,
+            offset_bytes,
+            size_bytes: self.size_bytes,
             facts,
             layers: Vec::new(),
         }
@@ -129,6 +193,7 @@ impl Volume {
 const EXT4: &str = "ext4";
 const VFAT: &str = "vfat";
 const XFS: &str = "xfs";
+const LVM: &str = "LVM2";
 
 /// Whether a disk without a partition table may start like this: filesystems that leave its first sector to others
 /// come first, since anything may be in there.
@@ -137,14 +202,12 @@ pub(super) fn is_filesystem(head: &[u8]) -> bool {
 }
 
 /// Text at a place that tells a kind.
-const MAGICS: [(&str, usize, &[u8]); 11] = [
+const MAGICS: [(&str, usize, &[u8]); 9] = [
     (XFS, 0, b"XFSB"),
     ("btrfs", 0x1_0040, b"_BHRfS_M"),
     ("squashfs", 0, b"hsqs"),
     ("erofs", 1024, b"\xe2\xe1\xf5\xe0"),
     ("LUKS", 0, b"LUKS\xba\xbe"),
-    ("LVM2", 512, b"LABELONE"),
-    ("LVM2", 0, b"LABELONE"),
     ("swap", 4086, b"SWAPSPACE2"),
     ("iso9660", 0x8001, b"CD001"),
     (VFAT, 82, b"FAT32"),
@@ -154,6 +217,9 @@ const MAGICS: [(&str, usize, &[u8]); 11] = [
 fn kind_of(head: &[u8]) -> &'static str {
     if ext4::looks_like(head) {
         return EXT4;
+    }
+    if lvm::looks_like(head) {
+        return LVM;
     }
     MAGICS
         .iter()

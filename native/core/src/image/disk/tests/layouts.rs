@@ -44,7 +44,7 @@ fn other(directory: &Path, name: &str, label: &str, file: &str) {
 
 fn with_partition(number: u32) -> ExtractOptions {
     let mut options = options();
-    options.selection.partition = Some(number);
+    options.selection.partition = Some(number.to_string());
     options
 }
 

@@ -4,6 +4,8 @@
 mod damage;
 mod ext4;
 mod layouts;
+mod lvm;
+mod memory;
 mod qcow2;
 mod vfat;
 mod xfs;

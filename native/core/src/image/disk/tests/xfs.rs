@@ -3,6 +3,7 @@
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 
+use super::memory::{Contents, Memory, contents};
 use super::*;
 
 const TOOLS: [&str; 2] = ["mkfs.xfs", "sha256sum"];
@@ -37,10 +38,10 @@ fn describe(directory: &Path, prototype: &mut Vec<u8>) {
     }
 }
 
-/// Makes a filesystem image of the directory `root`.
-fn mkfs(directory: &Path, name: &str, size: &str, options: &str) {
+/// Makes a filesystem image of a directory.
+pub(super) fn mkfs(directory: &Path, tree: &str, name: &str, size: &str, options: &str) {
     let mut prototype = b"boot\n0 0\nd--755 0 0\n".to_vec();
-    describe(&directory.join("root"), &mut prototype);
+    describe(&directory.join(tree), &mut prototype);
     prototype.extend(b"$\n");
     fs::write(directory.join("prototype"), prototype).unwrap();
     let _ = fs::remove_file(directory.join(name));
@@ -48,7 +49,7 @@ fn mkfs(directory: &Path, name: &str, size: &str, options: &str) {
     // Filesystems below 300 MB are for tests alone, and have to be asked for.
     run(
         directory,
-        &format!("mkfs.xfs -q -f --unsupported -p prototype -L img-rootfs {options} {name}"),
+        &format!("mkfs.xfs -q -f --unsupported -p prototype {options} {name}"),
     );
 }
 
@@ -103,7 +104,7 @@ fn every_kind_of_filesystem_has_the_files_it_was_made_of() {
         "-m crc=0 -i attr=1,projid32bit=0 -l lazy-count=0",
         "-m crc=0 -n version=ci",
     ] {
-        mkfs(directory, "image", "128M", options);
+        mkfs(directory, "root", "image", "128M", options);
         assert_same(&listed(&directory.join("image")), &expected, options);
     }
 }
@@ -114,7 +115,7 @@ fn another_id_than_that_of_the_metadata_is_only_a_name() {
         return;
     };
     let directory = workshop.path();
-    mkfs(directory, "image", "64M", "");
+    mkfs(directory, "root", "image", "64M", "");
     run(
         directory,
         "xfs_admin -U 11111111-2222-3333-4444-555555555555 image",
@@ -162,7 +163,7 @@ fn directories_of_every_size_and_links_of_every_length_are_read() {
         ("-m crc=0 -b size=512", true),
         ("-m crc=0 -b size=1024 -i size=256", true),
     ] {
-        mkfs(directory, "image", "160M", options);
+        mkfs(directory, "root", "image", "160M", options);
         let path = directory.join("image");
         assert_same(&listed(&path), &expected, options);
         if has_links {
@@ -285,7 +286,7 @@ fn what_cannot_be_read_rightly_is_refused() {
             "XFS_CORRUPT",
         ),
     ] {
-        mkfs(directory, "image", "64M", options);
+        mkfs(directory, "root", "image", "64M", options);
         let commands: Vec<&str> = commands.iter().map(String::as_str).collect();
         xfs_db(directory, "-x", &commands);
         assert_eq!(
@@ -296,63 +297,8 @@ fn what_cannot_be_read_rightly_is_refused() {
     }
 }
 
-/// Paths, with the bytes of files and the targets of links.
-type Contents = BTreeSet<(Vec<u8>, Vec<u8>)>;
-
-/// Everything that is in a filesystem; or the first error. Nothing is hashed, so that it can
-/// be read again and again.
-fn contents(volume: Arc<dyn ReadAt>) -> Result<Contents, DiskError> {
-    let filesystem = filesystem::Filesystem::open_xfs(volume)?;
-    let mut found = BTreeSet::new();
-    let root = filesystem.root()?;
-    let mut seen = BTreeSet::from([root.identity()]);
-    let mut pending = vec![(Vec::new(), root)];
-    while let Some((path, directory)) = pending.pop() {
-        filesystem.directory_bytes(&directory)?;
-        for (name, entry) in filesystem.list(&directory)? {
-            let path = [&path[..], b"/", &name].concat();
-            let node = filesystem.node(entry)?.unwrap();
-            let bytes = match node.kind() {
-                filesystem::Kind::Directory if seen.insert(node.identity()) => {
-                    pending.push((path.clone(), node));
-                    Vec::new()
-                }
-                filesystem::Kind::Symlink => filesystem.target(&node)?.unwrap(),
-                filesystem::Kind::Regular if seen.insert(node.identity()) => {
-                    filesystem.small_file(&node, 4 << 20)?.unwrap_or_default()
-                }
-                _ => Vec::new(),
-            };
-            found.insert((path, bytes));
-        }
-    }
-    Ok(found)
-}
-
-/// An image in memory.
-struct Memory(std::sync::Mutex<Vec<u8>>);
-
-impl ReadAt for Memory {
-    fn size_bytes(&self) -> u64 {
-        self.0.lock().unwrap().len() as u64
-    }
-
-    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<(), DiskError> {
-        let bytes = self.0.lock().unwrap();
-        read_at::check_range(offset, buffer.len(), bytes.len() as u64)?;
-        buffer.copy_from_slice(&bytes[offset as usize..][..buffer.len()]);
-        Ok(())
-    }
-}
-
-impl Memory {
-    /// What is found once this byte has changed, and is changed back.
-    fn with(self: &Arc<Self>, at: usize, change: u8) -> Result<Contents, DiskError> {
-        self.0.lock().unwrap()[at] ^= change;
-        let found = contents(Arc::clone(self) as Arc<dyn ReadAt>);
-        self.0.lock().unwrap()[at] ^= change;
-        found
-    }
+fn read(image: &Arc<Memory>) -> Result<Contents, DiskError> {
+    contents(&filesystem::Filesystem::open_xfs(Arc::clone(image) as _)?)
 }
 
 /// Where metadata is that names itself: what it begins with, and its bytes.
@@ -395,13 +341,13 @@ fn a_changed_bit_of_the_metadata_is_an_error_where_it_has_checksums() {
         .args([&fixture("forms.qcow2"), &path])
         .status();
     assert!(status.unwrap().success());
-    let image = Arc::new(Memory(fs::read(path).unwrap().into()));
-    let good = contents(Arc::clone(&image) as Arc<dyn ReadAt>).unwrap();
-    let places = places(&image.0.lock().unwrap().clone(), 4);
+    let image = Arc::new(Memory::new(fs::read(path).unwrap()));
+    let good = read(&image).unwrap();
+    let places = places(&image.bytes(), 4);
     assert!(places.len() > 300, "{}", places.len());
     let mut refused = 0;
     for (at, bit) in places {
-        match image.with(at, bit) {
+        match image.changed(at, bit, read) {
             // Free inodes, copies of the superblock, and what is beside the names.
             Ok(found) => assert!(found == good, "byte {at}, bit {bit}"),
             Err(_) => refused += 1,
@@ -409,7 +355,10 @@ fn a_changed_bit_of_the_metadata_is_an_error_where_it_has_checksums() {
     }
     assert!(refused > 200, "{refused}");
     for at in 0..512 {
-        assert!(image.with(at, 0x10).is_err(), "byte {at} of the superblock");
+        assert!(
+            image.changed(at, 0x10, read).is_err(),
+            "byte {at} of the superblock"
+        );
     }
 }
 
@@ -420,14 +369,20 @@ fn a_changed_byte_without_checksums_neither_crashes_nor_hangs() {
     fs::remove_file(directory.join("root/usr/bin/large")).unwrap();
     fs::remove_file(directory.join("root/usr/lib/sparse")).unwrap();
     symlink("y".repeat(700), directory.join("root/usr/lib/long")).unwrap();
-    mkfs(directory, "image", "16M", "-m crc=0 -b size=1024 -i size=256");
-    let image = Arc::new(Memory(fs::read(directory.join("image")).unwrap().into()));
-    contents(Arc::clone(&image) as Arc<dyn ReadAt>).unwrap();
-    let places = places(&image.0.lock().unwrap().clone(), 1);
+    mkfs(
+        directory,
+        "root",
+        "image",
+        "16M",
+        "-m crc=0 -b size=1024 -i size=256",
+    );
+    let image = Arc::new(Memory::new(fs::read(directory.join("image")).unwrap()));
+    read(&image).unwrap();
+    let places = places(&image.bytes(), 1);
     assert!(places.len() > 500, "{}", places.len());
     for (at, bit) in places {
-        let _ = image.with(at, bit);
-        let _ = image.with(at, 0xff);
+        let _ = image.changed(at, bit, read);
+        let _ = image.changed(at, 0xff, read);
     }
 }
 
@@ -435,7 +390,7 @@ fn a_changed_byte_without_checksums_neither_crashes_nor_hangs() {
 fn a_cut_image_is_an_error() {
     let Some(workshop) = workshop(&TOOLS) else { return };
     let directory = workshop.path();
-    mkfs(directory, "image", "16M", "");
+    mkfs(directory, "root", "image", "16M", "");
     let path = directory.join("image");
     for len in [512, 4096, 65_536, 1 << 20, (16 << 20) - 4096, (16 << 20) - 1] {
         fs::copy(&path, directory.join("cut")).unwrap();
