@@ -8,6 +8,7 @@ import { type Endpoint, formatEndpoint } from './endpoint.ts';
 import type { RegisteredAgent } from './registrar.ts';
 import type { PolicyFile, Tenant } from './tenant-program.ts';
 import type { AttestedAgent, StoredPolicy, Verifier } from './verifier.ts';
+import { stopAttestation } from './wait.ts';
 
 /** How an agent is to be attested. */
 export interface WantedAttestation {
@@ -28,7 +29,8 @@ export interface FoundAttestation {
 }
 
 /** What has to be done, in this order. */
-export type AttestationStep = 'upload-policy' | 'update-policy' | 'add-agent' | 'update-agent';
+export type AttestationStep =
+  'delete-agent' | 'upload-policy' | 'update-policy' | 'add-agent' | 'update-agent';
 
 /** Looks at what is there. Changes nothing. */
 export async function inspectAttestation(
@@ -51,8 +53,11 @@ export async function diffAttestation(
   // one: an agent is added anew whenever its policy had to be brought.
   const isWell = found.agent !== undefined && !['failed', 'stopped'].includes(judge(found.agent));
   if (isWell && policyStep === undefined && wanted.renew !== true) return [];
-  const agentStep = found.agent === undefined ? 'add-agent' : 'update-agent';
-  return policyStep === undefined ? [agentStep] : [policyStep, agentStep];
+  if (found.agent === undefined) return [...(policyStep === undefined ? [] : [policyStep]), 'add-agent'];
+  // A failed agent loses nothing by it, and a verifier can be held up by one: 7.10 does not answer the replacement of its
+  // policy, and releases before 6.6 replace none that is in use.
+  if (!isWell && policyStep === 'update-policy') return ['delete-agent', policyStep, 'add-agent'];
+  return [...(policyStep === undefined ? [] : [policyStep]), 'update-agent'];
 }
 
 async function diffPolicy(
@@ -102,6 +107,11 @@ export async function applyAttestation(
   for (const step of steps) {
     onStep?.(step);
     switch (step) {
+      case 'delete-agent':
+        // An agent that cannot be reached would stay deleted.
+        await requireReachable(wanted, signal);
+        await stopAttestation(verifier, agent.id, { signal });
+        break;
       case 'upload-policy':
         if (file !== undefined)
           await insist(
@@ -120,7 +130,6 @@ export async function applyAttestation(
         );
         break;
       case 'update-agent':
-        // An agent that cannot be reached would stay deleted.
         await requireReachable(wanted, signal);
         await tenant.update(added).catch((error: unknown) => tellLoss(error, verifier, agent.id));
         break;

@@ -37,6 +37,9 @@ export interface ServerAnswer {
 /** The minor versions of the interface 2.x that are known; newer ones have only added to it. */
 const MINORS = [0, 1, 2, 3, 4, 5, 6];
 
+/** Those of releases whose registrar does not tell, from the newest on. */
+const OLD_VERSIONS = ['2.2', '2.1', '2.0'];
+
 /** A policy is the largest thing that comes back, and a verifier takes none above 100 MiB. */
 const MAX_ANSWER_BYTES = 128 * 1024 * 1024;
 
@@ -98,8 +101,10 @@ export class KeylimeConnection {
 
   async #negotiate(): Promise<string> {
     const raw = await this.#send('GET', '/version', undefined);
-    const { results } = this.#read(raw);
-    if (raw.status !== 200) throw this.refusal('its version', this.#read(raw));
+    const answer = this.#read(raw);
+    if (isUnknownVersion(answer)) return this.#tryVersions(answer);
+    if (answer.status !== 200) throw this.refusal('its version', answer);
+    const { results } = answer;
     const offered = this.parse(versionAnswer, results, 'its versions').supported_versions;
     const common = MINORS.map((minor) => `2.${minor}`).findLast((version) => offered.includes(version));
     if (common !== undefined) return common;
@@ -107,6 +112,16 @@ export class KeylimeConnection {
       problem: `${this.name} speaks version ${offered.slice(0, 8).join(', ').slice(0, 80) || 'none'} of the interface, and we speak 2.x`,
       hint: 'Keylime 6.3 and newer speak 2.x; a verifier in push mode only may not',
     });
+  }
+
+  /** Up to 7.11 a registrar tells its version at its plain port alone: what it speaks shows when it is spoken to. */
+  async #tryVersions(refused: ServerAnswer): Promise<string> {
+    for (const version of OLD_VERSIONS) {
+      const answer = this.#read(await this.#send('GET', `/v${version}/agents/`, undefined));
+      if (answer.status === 200) return version;
+      if (!isUnknownVersion(answer)) throw this.refusal('its list of agents', answer);
+    }
+    throw this.refusal('its version', refused);
   }
 
   /**
@@ -186,11 +201,16 @@ export class KeylimeConnection {
         hint: 'the verifier is in push mode, which has no such request: set `mode = pull` in verifier.conf',
       });
     }
-    if (status === 400 && text.includes('API Version not supported')) {
+    if (isUnknownVersion({ status, text })) {
       return new RemoteError('VERSION_UNSUPPORTED', { problem });
     }
     return new RemoteError('REFUSED', { problem, hint: "the server's own log tells more" });
   }
+}
+
+/** What a server says of a version that it does not speak, and of a path without one. */
+function isUnknownVersion({ status, text }: Pick<ServerAnswer, 'status' | 'text'>): boolean {
+  return status === 400 && text.includes('API Version not supported');
 }
 
 /** Words of a server that are passed on. */

@@ -95,6 +95,27 @@ describe('versions of the interface', () => {
     expect(fake.seen.map(({ version }) => version)).toEqual([chosen, chosen]);
   });
 
+  test.each([
+    { versions: ['1.0', '2.0', '2.1'], chosen: '2.1', why: 'Keylime 7.10' },
+    { versions: ['1.0', '2.0'], chosen: '2.0', why: 'Keylime 6.3' },
+  ])('$chosen is found out with $why, whose registrar does not tell', async ({ versions, chosen }) => {
+    const answer = (): Reply => ({ code: 200, results: { uuids: ['a'] } });
+    const fake = await startFake(ca, { versions, tellsVersions: false, answer });
+    expect(await (await openRegistrar(fake.port)).listAgents()).toEqual(['a']);
+    expect(fake.seen.at(-1)).toMatchObject({ version: chosen });
+  });
+
+  test('none is found out where none is spoken', async () => {
+    const fake = await startFake(ca, {
+      versions: ['1.0'],
+      tellsVersions: false,
+      answer: () => ({ code: 200 }),
+    });
+    await expect((await openRegistrar(fake.port)).listAgents()).rejects.toMatchObject({
+      code: 'VERSION_UNSUPPORTED',
+    });
+  });
+
   test.each([{ offered: ['1.0'] }, { offered: ['3.0'] }, { offered: [] }])(
     'none in $offered is an error that says so',
     async ({ offered }) => {

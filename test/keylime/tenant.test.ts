@@ -90,6 +90,12 @@ describe('tenant add', () => {
       agent: passing,
       commands: ['updateruntimepolicy', 'update'],
     },
+    {
+      why: 'another policy of a failed agent, which is deleted first',
+      policy: '{"meta":{}}',
+      agent: failing,
+      commands: ['updateruntimepolicy', 'add'],
+    },
     { why: 'a failed agent', policy: JSON.stringify(POLICY), agent: failing, commands: ['update'] },
     {
       why: 'another policy and no agent',
@@ -162,14 +168,18 @@ describe('tenant add', () => {
     expect(result).toMatchObject({ code: 0, stdout: expect.stringContaining('late: upload') });
   });
 
-  test('does not delete an agent that cannot be reached', async () => {
+  test.each([
+    { told: failing, commands: [] },
+    { told: passing, commands: ['updateruntimepolicy'] },
+  ])('does not delete an agent that cannot be reached', async ({ told, commands }) => {
     const world = await oneAgent();
     world.policies.set('nodes', '{}');
-    world.attested.set('n-1', failing);
+    world.attested.set('n-1', told);
     const result = await world.run(...ADD, '--uuid', 'n-1', '--agent', '127.0.0.1:1');
     expect(result).toMatchObject({ code: 3, stdout: '' });
     expect(result.stderr).toContain('agent n-1 cannot be reached at 127.0.0.1:1: ECONNREFUSED');
-    expect(await commandsOf(world)).toEqual(['updateruntimepolicy']);
+    expect(await commandsOf(world)).toEqual(commands);
+    expect(world.attested.has('n-1')).toBe(true);
   });
 
   test("says what the tenant's failure means", async () => {

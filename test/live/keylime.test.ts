@@ -101,7 +101,7 @@ test(
     const updated = ['--policy-name', 'nodes', '-p', 'signed.json', '--policy-key', 'key.pub'];
     expect(await tenant('add', '--uuid', node.id, ...updated)).toMatchObject({
       code: 0,
-      stdout: expect.stringContaining('replace the policy, delete the agent and add it anew'),
+      stdout: expect.stringContaining('delete the agent, replace the policy, add the agent'),
     });
     expect(await tenant('wait', '--uuid', node.id)).toMatchObject({
       code: 0,

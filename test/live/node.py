@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Plays an attested node for the live test: a software TPM with the few requests of Keylime's pull protocol (2.2)
+"""Plays an attested node for the live test: a software TPM with the few requests of Keylime's pull protocol (2.1)
 that a registrar, a tenant and a verifier make. It is no agent and protects nothing.
 
 What the kernel would do is done before every quote: entries that were appended to DIR/list since the last one are
@@ -136,7 +136,7 @@ class Node:
     def register(self, registrar_port):
         def send(method, body):
             request = urllib.request.Request(
-                f"http://127.0.0.1:{registrar_port}/v2.2/agents/{self.id}",
+                f"http://127.0.0.1:{registrar_port}/v2.1/agents/{self.id}",
                 json.dumps(body).encode(), {"Content-Type": "application/json"}, method=method,
             )
             with urllib.request.urlopen(request, timeout=30) as answer:
@@ -152,7 +152,7 @@ class Node:
     def answer(self, path, query):
         """`results` of a request, or nothing for an unknown one."""
         if path == "/version":
-            return {"supported_version": "2.2"}
+            return {"supported_version": "2.1"}
         parts = path.strip("/").split("/")
         if parts[1:] == ["quotes", "identity"]:
             return self.quote(query["nonce"], set(), True)
@@ -184,6 +184,12 @@ def handler_for(node):
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
+        def do_POST(self):
+            # Both halves of the key to a payload, which tenants up to 7.11 insist on: taken, and forgotten.
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            is_key = self.path.split("?")[0].endswith(("/keys/ukey", "/keys/vkey"))
+            self.send_json(200 if is_key else 404, {})
+
         def do_GET(self):
             url = urlsplit(self.path)
             query = {name: values[0] for name, values in parse_qs(url.query).items()}
@@ -194,6 +200,9 @@ def handler_for(node):
                 results, status = {}, 500
             if results is None:
                 results, status = {}, 404
+            self.send_json(status, results)
+
+        def send_json(self, status, results):
             body = json.dumps({"code": status, "status": "Success", "results": results}).encode()
             self.send_response(status)
             self.send_header("Content-Length", str(len(body)))

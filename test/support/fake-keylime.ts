@@ -38,6 +38,8 @@ export interface Fake {
 export interface FakeOptions {
   /** Default `2.0` to `2.5`, as of 7.14. */
   readonly versions?: readonly string[];
+  /** Whether it tells them. Default true; a registrar up to 7.11 does so at its plain port alone. */
+  readonly tellsVersions?: boolean;
   readonly answer: (seen: Seen) => Reply | Promise<Reply>;
 }
 
@@ -86,7 +88,7 @@ const DEFAULT_VERSIONS = ['2.0', '2.1', '2.2', '2.3', '2.4', '2.5', '3.0'];
 async function serve(
   request: IncomingMessage,
   response: ServerResponse,
-  { versions = DEFAULT_VERSIONS, answer }: FakeOptions,
+  { versions = DEFAULT_VERSIONS, tellsVersions = true, answer }: FakeOptions,
   seen: Seen[],
 ): Promise<void> {
   const body = await text(request);
@@ -98,7 +100,7 @@ async function serve(
   );
 
   async function decide(): Promise<Reply> {
-    if (request.url === '/version') {
+    if (request.url === '/version' && tellsVersions) {
       return { code: 200, results: { current_version: versions.at(-1), supported_versions: versions } };
     }
     const [, version = '', path = ''] = /^\/v(\d+\.\d+)(\/.*)$/.exec(request.url ?? '') ?? [];

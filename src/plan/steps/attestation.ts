@@ -30,6 +30,7 @@ const REGISTRATION_LIMIT_MS = 900_000;
 const ATTESTATION_LIMIT_MS = 180_000;
 
 const WORDS: Readonly<Record<AttestationStep, string>> = {
+  'delete-agent': 'end its failed attestation',
   'upload-policy': 'upload its policy',
   'update-policy': 'replace its policy',
   'add-agent': 'have it attested',

@@ -17,6 +17,7 @@ import { escapeControls } from '../../terminal.ts';
 const valued = { type: 'string', requiresArg: true } as const;
 
 const STEPS: Readonly<Record<AttestationStep, string>> = {
+  'delete-agent': 'delete the agent',
   'upload-policy': 'upload the policy',
   'update-policy': 'replace the policy',
   'add-agent': 'add the agent',
