@@ -92,6 +92,11 @@ impl Filesystem {
         }
     }
 
+    /// Whether it was not unmounted and is read as its journal makes it.
+    pub(super) fn is_replayed(&self) -> bool {
+        matches!(self, Self::Ext4(ext4) if ext4.is_replayed())
+    }
+
     /// Bytes of a directory.
     pub(super) fn directory_bytes(&self, directory: &Node) -> Result<u64, DiskError> {
         match (self, directory) {

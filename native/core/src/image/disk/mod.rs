@@ -34,7 +34,7 @@ pub use lvm::LvmError;
 pub use qcow2::Qcow2Error;
 use qcow2::{OtherFiles, Qcow2};
 use read_at::{Raw, ReadAt};
-use root::Mounts;
+use root::{Mount, Mounts};
 use table::Table;
 use volume::Volume;
 use walk::Walk;
@@ -93,6 +93,15 @@ impl Disk {
     }
 }
 
+/// Where a volume is mounted.
+fn mount_path(mount: &Mount<'_>) -> Vec<u8> {
+    if mount.path.is_empty() {
+        b"/".to_vec()
+    } else {
+        mount.path.clone()
+    }
+}
+
 impl Source for Disk {
     fn has_partitions(&self) -> bool {
         true
@@ -117,18 +126,24 @@ impl Source for Disk {
                 text: "only the copy of the partition table at the end of the disk is whole".to_owned(),
             });
         }
+        for mount in &mounts {
+            if mount.volume.is_some_and(Volume::is_replayed) {
+                sink.note(Note {
+                    code: "JOURNAL_REPLAYED",
+                    path: Some(mount_path(mount)),
+                    offset_bytes: None,
+                    text: "the filesystem was not unmounted: it is read as its journal makes it, and what was not \
+                           written to it yet is missing"
+                        .to_owned(),
+                });
+            }
+        }
         Walk::new(scan, sink, &mounts, self.file_bytes).run()?;
         let place = |volume: &Volume| {
             let mount = mounts
                 .iter()
                 .find(|mount| mount.volume.is_some_and(|mounted| std::ptr::eq(mounted, volume)));
-            mount.map(|mount| {
-                if mount.path.is_empty() {
-                    &b"/"[..]
-                } else {
-                    &mount.path
-                }
-            })
+            mount.map(mount_path)
         };
         let (kind, mut facts) = self.container.clone();
         facts.push((
@@ -142,7 +157,7 @@ impl Source for Disk {
             layers: self
                 .volumes
                 .iter()
-                .map(|volume| volume.layer(place(volume)))
+                .map(|volume| volume.layer(place(volume).as_deref()))
                 .collect(),
             ..Layer::default()
         })

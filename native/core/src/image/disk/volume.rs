@@ -126,6 +126,11 @@ impl Volume {
         self.filesystem.is_some() && self.kind != VFAT
     }
 
+    /// Whether its filesystem is read as its journal makes it.
+    pub(super) fn is_replayed(&self) -> bool {
+        matches!(&self.filesystem, Some(Ok(filesystem)) if filesystem.is_replayed())
+    }
+
     /// How a person calls it.
     pub(super) fn name(&self) -> String {
         match (&self.logical, self.number()) {
@@ -168,6 +173,9 @@ impl Volume {
             "mountedAt",
             &mount.map(String::from_utf8_lossy).unwrap_or_default(),
         );
+        if self.is_replayed() {
+            text("journal", "replayed");
+        }
         if let Some(Err(error)) = &self.filesystem {
             text("unreadable", error.code());
         }

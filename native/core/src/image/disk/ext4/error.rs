@@ -18,9 +18,22 @@ pub enum Ext4Error {
         /// Its name, or its bit.
         feature: String,
     },
-    /// It was not unmounted: what the journal holds is not where it belongs yet.
-    #[error("the ext4 filesystem was not unmounted: its journal has to be replayed first")]
-    JournalDirty,
+    /// It was not unmounted, and its journal cannot be replayed here.
+    #[error(
+        "the ext4 filesystem was not unmounted, and its journal has {feature}, which cannot be replayed here"
+    )]
+    JournalUnsupported {
+        /// What it has.
+        feature: String,
+    },
+    /// It was not unmounted, and its journal contradicts itself.
+    #[error("ext4 journal, block {block}: {problem}")]
+    Journal {
+        /// The block of the journal, or of the filesystem.
+        block: u64,
+        /// What is wrong.
+        problem: &'static str,
+    },
     /// A checksum is wrong.
     #[error("ext4: the checksum of {what} {number} is wrong")]
     Checksum {
@@ -48,9 +61,9 @@ pub enum Ext4Error {
 impl Explain for Ext4Error {
     fn code(&self) -> &'static str {
         match self {
-            Self::Superblock { .. } | Self::Corrupt { .. } => "EXT4_CORRUPT",
+            Self::Superblock { .. } | Self::Corrupt { .. } | Self::Journal { .. } => "EXT4_CORRUPT",
             Self::FeatureUnsupported { .. } => "EXT4_UNSUPPORTED",
-            Self::JournalDirty => "EXT4_JOURNAL_DIRTY",
+            Self::JournalUnsupported { .. } => "EXT4_JOURNAL_DIRTY",
             Self::Checksum { .. } => "EXT4_CHECKSUM_WRONG",
             Self::Encrypted { .. } => "EXT4_ENCRYPTED",
         }
@@ -62,11 +75,11 @@ impl Explain for Ext4Error {
 
     fn hint(&self) -> Option<&'static str> {
         Some(match self {
-            Self::Superblock { .. } | Self::Corrupt { .. } | Self::Checksum { .. } => {
+            Self::Superblock { .. } | Self::Corrupt { .. } | Self::Checksum { .. } | Self::Journal { .. } => {
                 "check a copy of the image with `e2fsck -f`, or build it again"
             }
             Self::FeatureUnsupported { .. } => "mount the image read-only and give the directory",
-            Self::JournalDirty => {
+            Self::JournalUnsupported { .. } => {
                 "replay it in a copy of the image: `e2fsck -fy` on the partition, or mount it once"
             }
             Self::Encrypted { .. } => "leave it out with --skip: no key could make it readable here",

@@ -5,14 +5,17 @@
 //! directory: blocks of names, each with the number of an inode; the root is inode 2
 //! ```
 //!
-//! Every checksum that the filesystem has is checked, and what is not known is refused. Source: Linux, `fs/ext4`.
+//! Every checksum that the filesystem has is checked, and what is not known is refused. What was not unmounted is read
+//! as its journal makes it. Source: Linux, `fs/ext4`.
 
 mod checksum;
 mod content;
 mod directory;
 mod error;
 mod inode;
+mod journal;
 mod map;
+mod overlay;
 mod superblock;
 
 use std::sync::Arc;
@@ -20,6 +23,7 @@ use std::sync::Arc;
 pub(super) use content::Bytes;
 pub use error::Ext4Error;
 use inode::Inode;
+use overlay::Overlay;
 use superblock::Superblock;
 pub(super) use superblock::looks_like;
 
@@ -37,6 +41,8 @@ const MAX_TARGET_BYTES: u64 = 4096;
 pub(super) struct Ext4 {
     volume: Arc<dyn ReadAt>,
     superblock: Superblock,
+    /// Whether some of its blocks are read from the journal.
+    is_replayed: bool,
 }
 
 /// A file, directory or something else.
@@ -80,10 +86,29 @@ impl Node {
 }
 
 impl Ext4 {
-    /// Reads the superblock.
+    /// Reads the superblock, and replays the journal if it has to be.
     pub(super) fn open(volume: Arc<dyn ReadAt>) -> Result<Self, DiskError> {
-        let superblock = Superblock::read(volume.as_ref())?;
-        Ok(Self { volume, superblock })
+        let stored = Self {
+            superblock: Superblock::read(volume.as_ref())?,
+            volume,
+            is_replayed: false,
+        };
+        if !stored.superblock.needs_recovery {
+            return Ok(stored);
+        }
+        let copies = journal::replay(&stored)?;
+        let is_replayed = !copies.is_empty();
+        let volume = Arc::new(Overlay::new(stored.volume, stored.superblock.block_bytes, copies));
+        Ok(Self {
+            superblock: Superblock::read(volume.as_ref())?,
+            volume,
+            is_replayed,
+        })
+    }
+
+    /// Whether it was not unmounted and is read as its journal makes it.
+    pub(super) fn is_replayed(&self) -> bool {
+        self.is_replayed
     }
 
     pub(super) fn size_bytes(&self) -> u64 {

@@ -5,7 +5,7 @@
 //!  32 blocks of a group             40 inodes of a group  56 magic 0xef53
 //!  76 revision     88 inode size    96 incompatible and 100 read-only-compatible features
 //! 104 UUID                         254 descriptor size   260 first meta block group
-//! 336 blocks (high)                624 checksum seed    1020 checksum
+//! 224 inode of the journal          336 blocks (high)         624 checksum seed    1020 checksum
 //! ```
 //!
 //! Source: Linux, `fs/ext4/ext4.h`.
@@ -51,6 +51,7 @@ const CSUM_SEED: u32 = 0x2000;
 
 const RO_SPARSE_SUPER: u32 = 0x1;
 const RO_METADATA_CSUM: u32 = 0x400;
+const COMPAT_HAS_JOURNAL: u32 = 0x4;
 const COMPAT_SPARSE_SUPER2: u32 = 0x200;
 
 /// What a reader needs of a superblock.
@@ -64,6 +65,10 @@ pub(super) struct Superblock {
     pub(super) has_file_types: bool,
     /// What checksums start from; none if there are none.
     pub(super) checksum_seed: Option<u32>,
+    /// Whether it was not unmounted.
+    pub(super) needs_recovery: bool,
+    /// The inode of the journal; 0 if it has none of its own.
+    pub(super) journal: u32,
     descriptor_bytes: u64,
     first_data_block: u64,
     blocks_per_group: u64,
@@ -112,9 +117,6 @@ impl Superblock {
             }
             .into());
         }
-        if incompatible & NEEDS_RECOVERY != 0 {
-            return Err(Ext4Error::JournalDirty.into());
-        }
         let log_block = le32(bytes, 24);
         let inode_bytes = if revision == 0 {
             OLD_INODE_BYTES
@@ -135,6 +137,11 @@ impl Superblock {
             inode_bytes,
             has_file_types: incompatible & FILETYPE != 0,
             checksum_seed: has_checksums.then_some(seed),
+            needs_recovery: incompatible & NEEDS_RECOVERY != 0,
+            journal: match le32(bytes, 92) & COMPAT_HAS_JOURNAL {
+                0 => 0,
+                _ => le32(bytes, 224),
+            },
             descriptor_bytes: descriptor_bytes.into(),
             first_data_block: le32(bytes, 20).into(),
             blocks_per_group: le32(bytes, 32).into(),

@@ -105,11 +105,6 @@ fn what_cannot_be_read_rightly_is_refused() {
     let directory = workshop.path();
     for (name, request, expected) in [
         (
-            "mounted when copied",
-            "feature needs_recovery",
-            "EXT4_JOURNAL_DIRTY",
-        ),
-        (
             "a feature of the future",
             "ssv feature_incompat 0x80000002",
             "EXT4_UNSUPPORTED",

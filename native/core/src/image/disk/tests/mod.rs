@@ -3,6 +3,7 @@
 
 mod damage;
 mod ext4;
+mod journal;
 mod layouts;
 mod lvm;
 mod memory;
