@@ -5,6 +5,7 @@ use std::io;
 use super::disk::DiskError;
 use super::initramfs::InitramfsError;
 use super::oci::OciError;
+use super::package::PackageError;
 use super::tar::TarError;
 use super::uki::UkiError;
 use crate::error::{Explain, Place};
@@ -98,6 +99,9 @@ pub enum ImageError {
     /// A container image cannot be read.
     #[error(transparent)]
     Oci(#[from] OciError),
+    /// A package cannot be read.
+    #[error(transparent)]
+    Package(#[from] PackageError),
     /// An archive cannot be read, or programs would unpack it in different ways.
     #[error(transparent)]
     Tar(#[from] TarError),
@@ -137,6 +141,7 @@ impl Explain for ImageError {
             Self::Disk { error, .. } => error.code(),
             Self::Initramfs(error) => error.code(),
             Self::Oci(error) => error.code(),
+            Self::Package(error) => error.code(),
             Self::Tar(error) => error.code(),
             Self::Uki(error) => error.code(),
         }
@@ -167,6 +172,7 @@ impl Explain for ImageError {
             },
             Self::Initramfs(error) => error.place(),
             Self::Oci(error) => error.place(),
+            Self::Package(error) => error.place(),
             Self::Tar(error) => error.place(),
             Self::Uki(error) => error.place(),
         }
@@ -184,7 +190,7 @@ impl Explain for ImageError {
             },
             Self::Cancelled | Self::Stopped | Self::SharesUnreadable { .. } => None,
             Self::UnknownFormat { .. } => Some(
-                "an initramfs, a UKI, a tar archive, a container image, a disk image (raw or qcow2) or a directory is expected",
+                "an initramfs, a UKI, a tar archive, a container image, a package, a disk image (raw or qcow2) or a directory is expected",
             ),
             Self::Empty => Some("check how the file was copied"),
             Self::ContainerImage => Some("copy it into an OCI layout: skopeo copy dir:DIRECTORY oci:LAYOUT"),
@@ -204,6 +210,7 @@ impl Explain for ImageError {
             Self::Disk { error, .. } => error.hint(),
             Self::Initramfs(error) => error.hint(),
             Self::Oci(error) => error.hint(),
+            Self::Package(error) => error.hint(),
             Self::Tar(error) => error.hint(),
             Self::Uki(error) => error.hint(),
         }

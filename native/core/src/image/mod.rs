@@ -21,6 +21,7 @@ pub mod initramfs;
 mod limits;
 pub mod oci;
 mod open;
+pub mod package;
 mod rootfs;
 mod selection;
 mod shard;

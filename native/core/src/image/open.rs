@@ -10,6 +10,7 @@ use std::sync::Arc;
 use super::disk::{self, Disk};
 use super::initramfs::{self, Initramfs};
 use super::oci::{self, Container};
+use super::package::{self, Deb, Rpm};
 use super::tar::Tar;
 use super::uki::{self, Uki};
 use super::{ImageError, Limits, Source, SourceError, Tree};
@@ -38,6 +39,14 @@ const FORMATS: &[Row] = &[
     Row {
         detect: initramfs::looks_like,
         open: |file, name, _| Ok(Box::new(Initramfs::open(file, name)?)),
+    },
+    Row {
+        detect: package::looks_like_deb,
+        open: |file, name| Ok(Box::new(Deb::open(file, name)?)),
+    },
+    Row {
+        detect: package::looks_like_rpm,
+        open: |file, name| Ok(Box::new(Rpm::open(file, name)?)),
     },
     Row {
         detect: disk::looks_like,

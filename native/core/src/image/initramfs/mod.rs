@@ -6,7 +6,7 @@
 //! system calls do, its bytes are hashed while they are unpacked, and nothing is written anywhere.
 
 mod bootconfig;
-mod cpio;
+pub(super) mod cpio;
 mod error;
 mod inventory;
 mod locate;
