@@ -42,11 +42,11 @@ const FORMATS: &[Row] = &[
     },
     Row {
         detect: package::looks_like_deb,
-        open: |file, name| Ok(Box::new(Deb::open(file, name)?)),
+        open: |file, name, _| Ok(Box::new(Deb::open(file, name)?)),
     },
     Row {
         detect: package::looks_like_rpm,
-        open: |file, name| Ok(Box::new(Rpm::open(file, name)?)),
+        open: |file, name, _| Ok(Box::new(Rpm::open(file, name)?)),
     },
     Row {
         detect: disk::looks_like,
