@@ -4,36 +4,35 @@ import { packageVersion } from '../native/load.ts';
 import { UsageError } from '../usage.ts';
 import { fromSentinel, toSentinels } from './arguments.ts';
 import type { Command, CommandContext, ParsedArguments } from './command.ts';
-import * as attest from './commands/attest.ts';
-import * as doctor from './commands/doctor.ts';
-import * as extract from './commands/extract.ts';
-import * as image from './commands/image.ts';
-import * as inspect from './commands/inspect.ts';
-import * as log from './commands/log.ts';
-import * as node from './commands/node.ts';
-import * as policy from './commands/policy.ts';
-import * as server from './commands/server.ts';
-import * as tenant from './commands/tenant.ts';
-import * as verify from './commands/verify.ts';
 import { exitCodes } from './exit.ts';
 
 // yargs 17 through require: its ESM build breaks the help's lines within words. yargs 18 has an ESM build only, of some
 // sixty modules, which doubled the time of every start.
 const yargs: (args: readonly string[]) => Argv = createRequire(import.meta.url)('yargs');
 
-const commands: readonly Command[] = [
-  extract.command,
-  inspect.command,
-  verify.command,
-  log.command,
-  policy.command,
-  image.command,
-  server.command,
-  attest.command,
-  tenant.command,
-  node.command,
-  doctor.command,
-];
+/** The commands by their names, each loaded only when it is needed: what others need would be most of the start. */
+const loaders: Readonly<Record<string, () => Promise<{ readonly command: Command }>>> = {
+  extract: () => import('./commands/extract.ts'),
+  inspect: () => import('./commands/inspect.ts'),
+  verify: () => import('./commands/verify.ts'),
+  log: () => import('./commands/log.ts'),
+  policy: () => import('./commands/policy.ts'),
+  image: () => import('./commands/image.ts'),
+  server: () => import('./commands/server.ts'),
+  attest: () => import('./commands/attest.ts'),
+  tenant: () => import('./commands/tenant.ts'),
+  node: () => import('./commands/node.ts'),
+  doctor: () => import('./commands/doctor.ts'),
+};
+
+/** The command that the arguments begin with, or all of them where it takes all to say what is wrong, or to help. */
+async function loadCommands([first = '']: readonly string[]): Promise<readonly Command[]> {
+  const load = Object.hasOwn(loaders, first) ? loaders[first] : undefined;
+  const modules = await Promise.all(
+    load === undefined ? Object.values(loaders).map((each) => each()) : [load()],
+  );
+  return modules.map(({ command }) => command);
+}
 
 const epilogue = [
   'Exit codes: 0 done or verified; 1 checked, and findings exist; 2 could not decide (usage, unreadable or',
@@ -58,6 +57,7 @@ class Chosen extends Error {
 /** Parses the arguments, runs one command and returns the exit code. */
 export async function run(args: readonly string[], signal: AbortSignal): Promise<number> {
   const context: CommandContext = { signal };
+  const commands = await loadCommands(args);
   const parser = yargs(toSentinels(args))
     .scriptName('ima-assay')
     .locale('en')
@@ -81,7 +81,7 @@ export async function run(args: readonly string[], signal: AbortSignal): Promise
     .fail((message: string | null, error: Error | undefined) => {
       if (error !== undefined && message === null) throw error;
       throw new UsageError('ARGUMENT_INVALID', {
-        problem: describeFailure(fromSentinel(message ?? 'wrong arguments'), args),
+        problem: describeFailure(fromSentinel(message ?? 'wrong arguments'), args, commands),
         hint: '`ima-assay --help` and `ima-assay COMMAND --help` tell more',
         cause: error,
       });
@@ -107,14 +107,14 @@ function declare(parser: Argv, declared: readonly Command[]): Argv {
 }
 
 /** One line; and of an unknown command yargs only names what it would have understood. */
-function describeFailure(message: string, args: readonly string[]): string {
+function describeFailure(message: string, args: readonly string[], commands: readonly Command[]): string {
   const line = message.trim().replace(/\s*\n\s*/g, ', ');
   const isGuess = line.startsWith('Did you mean');
-  return isGuess ? `unknown command ${JSON.stringify(unknownWord(args))}. ${line}` : line;
+  return isGuess ? `unknown command ${JSON.stringify(unknownWord(args, commands))}. ${line}` : line;
 }
 
 /** The first word that is no command where one has to stand. */
-function unknownWord(args: readonly string[]): string {
+function unknownWord(args: readonly string[], commands: readonly Command[]): string {
   let known = commands;
   for (const word of args.filter((arg) => !arg.startsWith('-'))) {
     const command = known.find(({ usage }) => usage.split(' ')[0] === word);
