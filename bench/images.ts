@@ -5,8 +5,9 @@ import { createHash } from 'node:crypto';
 import { accessSync, constants, existsSync, openSync, closeSync, renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { type Member, packInitramfs } from '../fixtures/builder/initramfs.ts';
+import { packInitramfs } from '../fixtures/builder/initramfs.ts';
 import { withDirectories } from '../fixtures/builder/own-machine.ts';
+import type { Member } from '../src/image/segment.ts';
 import type { Bench } from './harness.ts';
 import { findProgram, noteVersion } from './programs.ts';
 import { formatMegabytes } from './table.ts';

@@ -43,6 +43,22 @@ export function declareImageOptions(yargs: Argv): Argv {
       describe:
         'The part of a disk image that is the root: NUMBER of a partition or GROUP/VOLUME of LVM (default: it is looked for)',
     })
+    .option('allow-backing', {
+      type: 'string',
+      requiresArg: true,
+      describe: 'Where the backing files of a disk image may lie (default: only below its own directory)',
+    })
+    .option('platform', {
+      type: 'string',
+      requiresArg: true,
+      describe:
+        "Platform of a container image, OS/ARCHITECTURE[/VARIANT] (default: the only one, or this machine's)",
+    })
+    .option('image-name', {
+      type: 'string',
+      requiresArg: true,
+      describe: 'The container image of several in one file, by its name or digest',
+    })
     .option('keep-going', {
       type: 'boolean',
       describe: 'List what cannot be read and go on; the exit code is 2 all the same',
@@ -63,6 +79,9 @@ export function readImageOptions(parsed: ParsedArguments): ExtractOptions {
     allOwners: flag(parsed, 'all-owners'),
     oneFileSystem: flag(parsed, 'one-file-system'),
     partition: one(parsed, 'partition'),
+    allowBacking: one(parsed, 'allow-backing'),
+    platform: one(parsed, 'platform'),
+    imageName: one(parsed, 'image-name'),
     keepGoing: flag(parsed, 'keep-going'),
     limits: readLimits(many(parsed, 'limit')),
   };

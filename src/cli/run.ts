@@ -4,11 +4,16 @@ import { packageVersion } from '../native/load.ts';
 import { UsageError } from '../usage.ts';
 import { fromSentinel, toSentinels } from './arguments.ts';
 import type { Command, CommandContext, ParsedArguments } from './command.ts';
+import * as attest from './commands/attest.ts';
 import * as doctor from './commands/doctor.ts';
 import * as extract from './commands/extract.ts';
+import * as image from './commands/image.ts';
 import * as inspect from './commands/inspect.ts';
 import * as log from './commands/log.ts';
+import * as node from './commands/node.ts';
 import * as policy from './commands/policy.ts';
+import * as server from './commands/server.ts';
+import * as tenant from './commands/tenant.ts';
 import * as verify from './commands/verify.ts';
 import { exitCodes } from './exit.ts';
 
@@ -22,6 +27,11 @@ const commands: readonly Command[] = [
   verify.command,
   log.command,
   policy.command,
+  image.command,
+  server.command,
+  attest.command,
+  tenant.command,
+  node.command,
   doctor.command,
 ];
 

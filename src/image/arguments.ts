@@ -29,11 +29,27 @@ export function toArguments(options: ExtractOptions): ExtractArguments {
     allOwners: options.allOwners ?? false,
     oneFileSystem: options.oneFileSystem ?? false,
     ...(options.partition === undefined ? {} : { partition: checkPartition(options.partition) }),
+    ...(options.platform === undefined ? {} : { platform: checkPlatform(options.platform) }),
+    ...(options.imageName === undefined ? {} : { imageName: options.imageName }),
     keepGoing: options.keepGoing ?? false,
     ...(options.shard === undefined ? {} : { shard: checkShard(options.shard) }),
     threads: options.threads === undefined ? 0 : checkThreads(options.threads),
     limits: requireLimits(options.limits ?? {}),
+    ...(options.allowBacking === undefined ? {} : { backingDirectory: options.allowBacking }),
   };
+}
+
+/** `OS/ARCHITECTURE[/VARIANT]`, in the names that Go gives them. */
+const PLATFORM = /^[\w.-]+\/[\w.-]+(?:\/[\w.-]+)?$/;
+
+function checkPlatform(platform: string): string {
+  if (!PLATFORM.test(platform)) {
+    throw new UsageError('ARGUMENT_INVALID', {
+      problem: `a platform is OS/ARCHITECTURE or OS/ARCHITECTURE/VARIANT, not ${JSON.stringify(platform)}`,
+      hint: 'for example linux/amd64 or linux/arm/v7',
+    });
+  }
+  return platform;
 }
 
 // A number, or the names of a group and a volume of LVM, which have none but these characters.

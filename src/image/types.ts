@@ -41,6 +41,15 @@ export interface ExtractOptions extends WorkOptions {
    * Default: it is looked for.
    */
   readonly partition?: number | string | undefined;
+  /**
+   * A directory below which files may lie that a disk image is not whole without: its backing file, and what that
+   * needs. Below the image's own directory they may lie in any case.
+   */
+  readonly allowBacking?: string | undefined;
+  /** The platform of a container image, `OS/ARCHITECTURE[/VARIANT]`. Default: the only one there is, or this machine's. */
+  readonly platform?: string | undefined;
+  /** The container image among several in one file, by a name or digest. Default: the only one there is. */
+  readonly imageName?: string | undefined;
   /** List what cannot be read in the result instead of throwing. Default false. */
   readonly keepGoing?: boolean | undefined;
   /**

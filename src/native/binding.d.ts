@@ -239,6 +239,10 @@ export interface ExtractArguments {
   oneFileSystem: boolean
   /** The part of a disk image that is the root: a partition's number, or `group/volume` of LVM. */
   partition?: string
+  /** The platform of a container image, `OS/ARCHITECTURE[/VARIANT]`. */
+  platform?: string
+  /** The name or digest of a container image. */
+  imageName?: string
   /** List what cannot be read instead of stopping. */
   keepGoing: boolean
   /** The part that is wanted, from 1, and how many there are. */
@@ -247,6 +251,8 @@ export interface ExtractArguments {
   threads: number
   /** Upper bounds. */
   limits: LimitArguments
+  /** Where the other files of an image may lie, beside its own directory. */
+  backingDirectory?: string
 }
 
 /** Which entries are wanted. */
@@ -351,6 +357,15 @@ export declare function listStats(sources: Array<Buffer>, limits: ListLimitArgum
  * By the promise, all that is wrong with it.
  */
 export declare function loadPolicy(file: Buffer, keys: Array<Buffer>, control: Control): Promise<LoadedPolicy>
+
+/**
+ * Says where absolute paths without `.` and `..` lead in an initramfs, as JSON text: an answer for each. What is no
+ * UTF-8 in it is replaced.
+ *
+ * # Errors
+ * By the promise, all that is wrong with the image.
+ */
+export declare function locate(source: Buffer, paths: Array<Buffer>, control: Control): Promise<string>
 
 /** A name that is nearly the one that was asked for. */
 export interface NearRow {

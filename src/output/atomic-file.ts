@@ -18,7 +18,16 @@ export interface WrittenFile {
 export interface WriteOptions {
   /** Also write `FILE.sha256`, in the form that `sha256sum -c` reads. Default false. */
   readonly checksum?: boolean;
+  /** Who may read it. Default: anybody may, and it is ours. */
+  readonly access?: FileAccess | undefined;
   readonly signal?: AbortSignal | undefined;
+}
+
+/** Permissions and owner of a file, whatever the umask says. */
+export interface FileAccess {
+  readonly mode: number;
+  /** Default: whoever writes it. */
+  readonly owner?: { readonly uid: number; readonly gid: number } | undefined;
 }
 
 /**
@@ -32,7 +41,7 @@ export interface WriteOptions {
 export async function writeAtomically(
   path: string,
   pieces: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
-  { checksum = false, signal }: WriteOptions = {},
+  { checksum = false, access, signal }: WriteOptions = {},
 ): Promise<readonly [WrittenFile, ...WrittenFile[]]> {
   const target = await findTarget(path);
   if (target.isStream) {
@@ -41,8 +50,9 @@ export async function writeAtomically(
   }
   const drafts: Draft[] = [];
   try {
-    const list = await openDraft(path, target.path);
+    const list = await openDraft(path, target.path, access?.mode);
     drafts.push(list);
+    if (access !== undefined) await attempt(path, setAccess(list.file, access));
     const written = await writePieces(path, list.file, pieces, signal);
     const files: [WrittenFile, ...WrittenFile[]] = [written];
     if (checksum) {
@@ -70,14 +80,21 @@ interface Draft {
   readonly file: FileHandle;
 }
 
-async function openDraft(path: string, target: string): Promise<Draft> {
+async function openDraft(path: string, target: string, mode = 0o644): Promise<Draft> {
   const isDirectory = await lstat(target).then(
     (found) => found.isDirectory(),
     () => false,
   );
   if (isDirectory) throw unwritable(path, new Error('it is a directory'));
   const temporary = join(dirname(target), `.ima-assay-${randomBytes(9).toString('hex')}.tmp`);
-  return { path, temporary, target, file: await attempt(path, open(temporary, 'wx', 0o644)) };
+  return { path, temporary, target, file: await attempt(path, open(temporary, 'wx', mode)) };
+}
+
+async function setAccess(file: FileHandle, { mode, owner }: FileAccess): Promise<void> {
+  const { uid, gid } = await file.stat();
+  // The owner first: changing it may clear bits of the mode.
+  if (owner !== undefined && (owner.uid !== uid || owner.gid !== gid)) await file.chown(owner.uid, owner.gid);
+  await file.chmod(mode);
 }
 
 async function findTarget(path: string): Promise<{ readonly path: string; readonly isStream: boolean }> {

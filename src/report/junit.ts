@@ -15,11 +15,17 @@ export function drawJunit(report: Report): string {
           `    <failure message="${report.findingCount} findings"/>`,
           '  </testcase>',
         ];
-  const cases = findings.flatMap(({ entry, code, path, problem, hint }) => [
-    openCase([code, entry === undefined ? '' : `entry ${entry}`, path ?? ''].filter(Boolean).join(' ')),
-    `    <failure type="${code}" message="${escapeMarkup(problem)}">${escapeMarkup(hint)}</failure>`,
-    '  </testcase>',
-  ]);
+  const cases = findings.flatMap(({ entry, code, path, problem, found, expected, hint }) => {
+    const values = [
+      ...(found === undefined ? [] : [`found ${found}`]),
+      ...expected.map((one) => `expected ${one}`),
+    ];
+    return [
+      openCase([code, entry === undefined ? '' : `entry ${entry}`, path ?? ''].filter(Boolean).join(' ')),
+      `    <failure type="${code}" message="${escapeMarkup(problem)}">${escapeMarkup([...values, hint].join('\n'))}</failure>`,
+      '  </testcase>',
+    ];
+  });
   const skipped = unchecked.flatMap((what) => [openCase(what), '    <skipped/>', '  </testcase>']);
   const count = 1 + findings.length + unchecked.length;
   const failures = findings.length + (verdict === 'pass' ? 0 : 1);

@@ -11,14 +11,15 @@ export function drawText(report: Report, paint: Paint = plain): string {
   const templates = Object.entries(list.templates).map(([name, count]) => `${count} ${name}`);
   const lines = [
     `${paint(report.verdict === 'pass' ? 'good' : 'bad', report.verdict.toUpperCase())} by the ${report.rules} rules${isVouchedFor(report) ? '' : ', of a list that nothing vouches for'}; ${otherVerdict(report)}`,
-    `list: ${list.entries} entries (${list.format}; ${templates.join(', ')}), ${list.violations} violations`,
+    `list: ${count(list.entries, 'entry')} (${list.format}; ${templates.join(', ')}), ${count(list.violations, 'violation')}`,
     `accepted: ${accepted.listed} listed, ${accepted.excluded} excluded, ${accepted.signed} signed`,
     ...report.pcrs.map((pcr) => drawPcr(pcr, report)),
     ...drawQuote(report, paint),
+    ...drawCounts(report),
     ...findings.flatMap((finding) => drawFinding(finding, paint)),
   ];
   const left = findingCount - findings.length;
-  if (left > 0) lines.push(`and ${left} findings more (--max-findings)`);
+  if (left > 0) lines.push(`and ${count(left, 'finding')} more (--max-findings)`);
   for (const { entry, path, strict, keylime, why } of differences) {
     const where = entry === undefined ? 'the list' : `entry ${entry}${path === undefined ? '' : ` ${path}`}`;
     lines.push(
@@ -53,8 +54,23 @@ function drawPcr(
   if (matchedEntries === null) return `${pcr} ${replayed} does not match ${expected}`;
   const tail = entries - matchedEntries;
   const after =
-    tail === 0 ? 'all entries' : `entry ${matchedEntries}; the ${tail} entries after it are not covered`;
+    tail === 0
+      ? 'all entries'
+      : `entry ${matchedEntries}; ${tail === 1 ? 'the entry after it is' : `the ${tail} entries after it are`} not covered`;
   return `${pcr} ${expected} matches after ${after}${rule}`;
+}
+
+/** How many of which kind, before a long list of them. */
+function drawCounts({ findings, findingCount }: Report): readonly string[] {
+  if (findings.length < 2) return [];
+  const codes = [...new Set(findings.map(({ code }) => code))];
+  const counts = codes.map((code) => `${findings.filter((finding) => finding.code === code).length} ${code}`);
+  const among = findings.length < findingCount ? `, of the first ${findings.length}` : '';
+  return [`${count(findingCount, 'finding')}: ${counts.join(', ')}${among}`];
+}
+
+function count(number: number, noun: string): string {
+  return `${number} ${number === 1 ? noun : noun.replace(/y$/, 'ie').concat('s')}`;
 }
 
 function drawQuote({ quote }: Report, paint: Paint): readonly string[] {

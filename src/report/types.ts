@@ -107,9 +107,25 @@ export interface ListReport {
   readonly violations: number;
 }
 
+/** What a verdict is about, as the caller named it. */
+export interface ReportSources {
+  readonly list: readonly string[];
+  readonly policies: readonly string[];
+  readonly excludeLists: readonly string[];
+  /** Files, and values given by themselves. */
+  readonly pcrs: readonly string[];
+  /** Keys of file signatures. */
+  readonly keys: readonly string[];
+  readonly quote: string | null;
+  readonly eventLog: string | null;
+}
+
 /** The answer of `verify`: one report, many faces. `report.schema.json` of the package describes its JSON form. */
 export interface Report {
   readonly schemaVersion: 1;
+  /** `ima-assay` and its version. */
+  readonly program: string;
+  readonly sources: ReportSources;
   /** By the chosen rules. */
   readonly verdict: Verdict;
   readonly rules: Rules;

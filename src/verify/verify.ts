@@ -1,8 +1,8 @@
 import type { ListLimits } from '../measurement-list/types.ts';
 import type { LoadedPolicy, QuoteArguments } from '../native/binding.d.ts';
-import { loadAddon } from '../native/load.ts';
+import { loadAddon, packageVersion } from '../native/load.ts';
 import { runNative, type WorkOptions } from '../native/work.ts';
-import type { Report, Rules } from '../report/types.ts';
+import type { Report, ReportSources, Rules } from '../report/types.ts';
 import { loadPolicy, Policy } from '../runtime-policy/policy.ts';
 import { requireLimits, UsageError } from '../usage.ts';
 
@@ -90,8 +90,36 @@ export async function verify(evidence: Evidence, options: VerifyOptions = {}): P
   const policies = await load(evidence, options);
   const text = await runNative((control) => loadAddon().verify(files, policies, args, control), options);
   // The addon of this very version wrote it: `report.schema.json` describes it, and tests hold it to that.
-  const report: Report = JSON.parse(text);
-  return report;
+  const report: Omit<Report, 'program' | 'sources'> = JSON.parse(text);
+  const { schemaVersion, ...findings } = report;
+  return {
+    schemaVersion,
+    program: `ima-assay ${packageVersion()}`,
+    sources: nameSources(list, evidence),
+    ...findings,
+  };
+}
+
+function nameSources(list: readonly string[], evidence: Evidence): ReportSources {
+  const {
+    policies = [],
+    excludeLists = [],
+    pcrFiles = [],
+    pcrValues = [],
+    keys = [],
+    quote,
+    eventLog,
+  } = evidence;
+  const quoteName = quote && ('keylime' in quote ? quote.keylime : quote.message);
+  return {
+    list: [...list],
+    policies: policies.map((policy) => (policy instanceof Policy ? policy.origin : policy)),
+    excludeLists: [...excludeLists],
+    pcrs: [...pcrFiles, ...pcrValues],
+    keys: [...keys],
+    quote: quoteName ?? null,
+    eventLog: eventLog ?? null,
+  };
 }
 
 /** One after the other: a policy may be standard input. */

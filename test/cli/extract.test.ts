@@ -356,6 +356,27 @@ describe('a result is whole or not there', () => {
     expect((await readdir(cwd)).toSorted()).toEqual(['cut.img', 'list']);
   });
 
+  test('the image below another one is read from elsewhere only where it is allowed', async (context) => {
+    needsTool(context, 'mke2fs', 'qemu-img');
+    const cwd = await freshDirectory();
+    const root = join(cwd, 'root');
+    await mkdir(join(root, 'etc'), { recursive: true });
+    await mkdir(join(cwd, 'elsewhere'));
+    await writeFile(join(root, 'etc/os-release'), 'a\n');
+    const run = promisify(execFile);
+    const below = join(cwd, 'elsewhere/below');
+    await run('mke2fs', ['-q', '-t', 'ext4', '-E', 'root_owner=0:0', '-d', root, below, '4M']);
+    const create = ['create', '-q', '-f', 'qcow2', '-F', 'raw'];
+    await mkdir(join(cwd, 'images'));
+    await run('qemu-img', [...create, '-b', below, join(cwd, 'images/above')]);
+    const refused = await runCli(['extract', 'images/above', '--all-owners'], { cwd });
+    expect(refused).toMatchObject({ code: 2, stdout: '' });
+    expect(refused.stderr).toContain('[QCOW2_OTHER_FILE]');
+    expect(refused.stderr).toContain('--allow-backing');
+    const allowed = ['extract', 'images/above', '--all-owners', '--allow-backing', 'elsewhere'];
+    expect(await runCli(allowed, { cwd })).toMatchObject({ code: 0, stdout: `${OF_A}  /etc/os-release\n` });
+  });
+
   test('an interrupt while standard input is silent ends with 130, and nothing is written', async () => {
     const cwd = await freshDirectory();
     const child = spawn(process.execPath, [MAIN, 'extract', '-', '-o', 'list'], { cwd });

@@ -5,13 +5,9 @@ import { join } from 'node:path';
 
 import { describe, expect, test, vi } from 'vitest';
 
-import {
-  type Compression,
-  type Member,
-  type Segment,
-  packInitramfs,
-} from '../../fixtures/builder/initramfs.ts';
+import { type Segment, packInitramfs } from '../../fixtures/builder/initramfs.ts';
 import { LINKED_NAMES, REPLACED_FILE, packOwnMachine } from '../../fixtures/builder/own-machine.ts';
+import type { Compression, Member } from '../../src/image/segment.ts';
 import { runCli } from '../support/cli.ts';
 import { freshDirectory } from '../support/directory.ts';
 import { EXPECTATION_TOOLS, expectInitramfs } from '../support/expectation.ts';
@@ -110,7 +106,8 @@ describe('a packed initramfs', () => {
     const members: readonly Member[] = [{ kind: 'file', name: 'x', content }];
     const packing = packInitramfs(join(directory, 'packed.img'), [{ compression: 'gzip', members }]);
     await expect(packing).rejects.toMatchObject({
-      message: 'x cannot be packed',
+      code: 'MEMBER_UNREADABLE',
+      message: expect.stringContaining('x cannot be packed'),
       cause: { message: `10 bytes were read instead of ${sizeBytes}` },
     });
   });

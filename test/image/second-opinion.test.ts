@@ -13,7 +13,8 @@ import { createGunzip } from 'node:zlib';
 import { extract } from 'cpio-stream';
 import { describe, expect, test, type TestContext } from 'vitest';
 
-import { type Compression, type Member, packInitramfs } from '../../fixtures/builder/initramfs.ts';
+import { packInitramfs } from '../../fixtures/builder/initramfs.ts';
+import type { Compression, Member } from '../../src/image/segment.ts';
 import { runCli } from '../support/cli.ts';
 import { freshDirectory } from '../support/directory.ts';
 import { skipAloud } from '../support/tools.ts';

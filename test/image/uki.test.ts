@@ -14,6 +14,7 @@ import { describe, expect, test } from 'vitest';
 import { extractAllowlist, inspectImage } from '../../src/index.ts';
 import { freshDirectory } from '../support/directory.ts';
 import { needsTool, skipAloud } from '../support/tools.ts';
+import { makeUki, type Section } from '../support/uki.ts';
 
 const SAMPLES = fileURLToPath(new URL('../../fixtures/initramfs/', import.meta.url));
 const STUB = '/usr/lib/systemd/boot/efi/linuxx64.efi.stub';
@@ -25,28 +26,6 @@ async function sampleRows(image: string): Promise<string> {
 async function rowsOf(file: string): Promise<string> {
   const { allowlist } = await extractAllowlist([file]);
   return Buffer.concat([...allowlist.serialise({ format: 'allowlist' })]).toString();
-}
-
-type Section = readonly [name: string, data: Uint8Array];
-
-/** A PE file with these sections and nothing that could run. */
-function makeUki(sections: readonly Section[]): Buffer {
-  const table = 64 + 24;
-  let at = table + sections.length * 40;
-  const header = Buffer.alloc(at);
-  header.write('MZ', 0, 'latin1');
-  header.writeUInt32LE(64, 60);
-  header.write('PE\0\0', 64, 'latin1');
-  header.writeUInt16LE(sections.length, 64 + 6);
-  for (const [index, [name, data]] of sections.entries()) {
-    const row = table + index * 40;
-    header.write(name, row, 8, 'latin1');
-    header.writeUInt32LE(data.length, row + 8);
-    header.writeUInt32LE(data.length, row + 16);
-    header.writeUInt32LE(at, row + 20);
-    at += data.length;
-  }
-  return Buffer.concat([header, ...sections.map(([, data]) => data)]);
 }
 
 async function writeUki(sections: readonly Section[]): Promise<string> {

@@ -133,6 +133,16 @@ describe('policy explain', () => {
 function report(findings: readonly Partial<Finding>[], more: Partial<Report> = {}): Report {
   return {
     schemaVersion: 1,
+    program: 'ima-assay',
+    sources: {
+      list: ['list'],
+      policies: [],
+      excludeLists: [],
+      pcrs: [],
+      keys: [],
+      quote: null,
+      eventLog: null,
+    },
     verdict: 'fail',
     rules: 'strict',
     strictVerdict: 'fail',

@@ -63,6 +63,41 @@ describe('a listed entry', () => {
   });
 });
 
+describe('a report', () => {
+  test('names its sources and the program, and a file of it is announced', async () => {
+    const cwd = await prepare(LINE + LINE.replace('/usr/bin/hello', '/usr/bin/other'));
+    const args = [
+      'verify',
+      'list',
+      '--allowlist',
+      'allowlist.txt',
+      '--pcr',
+      `sha1:10=${PCR10.sha1}`,
+      '-o',
+      'report',
+    ];
+    const { stdout, stderr, code } = await runCli([...args, '--json'], { cwd });
+    expect({ stdout, code }).toEqual({ stdout: '', code: 1 });
+    const report: Report = JSON.parse(await readFile(join(cwd, 'report'), 'utf8'));
+    expect(report.program).toMatch(/^ima-assay \d/);
+    expect(report.sources).toMatchObject({
+      list: ['list'],
+      policies: ['allowlist.txt'],
+      keys: [],
+      quote: null,
+    });
+    expect(report.sources.pcrs).toEqual([`sha1:10=${PCR10.sha1}`]);
+    expect(stderr).toBe(`fail, 1 finding; wrote report, report.sha256\n`);
+  });
+
+  test('counts its findings by their codes', async () => {
+    const others = ['/usr/bin/one', '/usr/bin/two'].map((path) => LINE.replace('/usr/bin/hello', path));
+    const cwd = await prepare(LINE + others.join(''));
+    const { stdout } = await runCli(['verify', 'list', '--allowlist', 'allowlist.txt'], { cwd });
+    expect(stdout).toContain('\n2 findings: 2 TEMPLATE_HASH_MISMATCH\n');
+  });
+});
+
 describe('findings', () => {
   const other = DIGEST.replace('5', '6');
   const wrongHash = LINE.replace(TEMPLATE_HASH, TEMPLATE_HASH.replace('c', 'd'));

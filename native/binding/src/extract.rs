@@ -1,9 +1,11 @@
 //! `extract` and `inspect`, off the main thread.
 
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use ima_assay_core::allowlist::Allowlist as List;
+use ima_assay_core::image::oci::Platform;
 use ima_assay_core::image::{self, DEFAULT_SKIPPED_PATHS, ExtractOptions, Limits, Selection, Shard};
 use ima_assay_digest::Control as Shared;
 use napi::bindgen_prelude::{AsyncTask, Buffer};
@@ -31,6 +33,10 @@ pub struct ExtractArguments {
     pub one_file_system: bool,
     /// The part of a disk image that is the root: a partition's number, or `group/volume` of LVM.
     pub partition: Option<String>,
+    /// The platform of a container image, `OS/ARCHITECTURE[/VARIANT]`.
+    pub platform: Option<String>,
+    /// The name or digest of a container image.
+    pub image_name: Option<String>,
     /// List what cannot be read instead of stopping.
     pub keep_going: bool,
     /// The part that is wanted, from 1, and how many there are.
@@ -39,6 +45,8 @@ pub struct ExtractArguments {
     pub threads: u32,
     /// Upper bounds.
     pub limits: LimitArguments,
+    /// Where the other files of an image may lie, beside its own directory.
+    pub backing_directory: Option<String>,
 }
 
 /// Upper bounds; see `Limits` of the core.
@@ -86,6 +94,7 @@ impl LimitArguments {
             max_symlinks: count(self.max_symlinks, defaults.max_symlinks),
             max_window_bytes: bytes(self.max_window_bytes, defaults.max_window_bytes),
             max_spooled_bytes: bytes(self.max_spooled_bytes, defaults.max_spooled_bytes),
+            backing_directory: None,
         }
     }
 }
@@ -113,12 +122,17 @@ impl ExtractArguments {
         selection.all_owners = self.all_owners;
         selection.one_file_system = self.one_file_system;
         selection.partition = self.partition;
+        selection.platform = self.platform.as_deref().and_then(Platform::parse);
+        selection.image = self.image_name;
         selection.shard = self.shard.and_then(|(index, count)| Shard::new(index, count));
         let default = ExtractOptions::default();
         Ok(ExtractOptions {
             algorithms,
             selection,
-            limits: self.limits.into_limits(),
+            limits: Limits {
+                backing_directory: self.backing_directory.map(PathBuf::from),
+                ..self.limits.into_limits()
+            },
             keep_going: self.keep_going,
             threads: usize::try_from(self.threads)
                 .ok()

@@ -6,6 +6,7 @@ mod error;
 pub mod extract;
 pub mod list;
 pub mod loaded_policy;
+pub mod locate;
 pub mod policy;
 pub mod policy_file;
 pub mod verify;

@@ -1,22 +1,12 @@
-import { listAlgorithms } from '../../native/algorithms.ts';
-import { NativeError } from '../../native/errors.ts';
-import { loadAddon, platformName } from '../../native/load.ts';
-import { flag, one } from '../arguments.ts';
-import type { Command } from '../command.ts';
+import { type Check, isAmiss } from '../../doctor/check.ts';
+import { checkMachine } from '../../doctor/machine.ts';
+import { flag, many, one } from '../arguments.ts';
+import type { Command, ParsedArguments } from '../command.ts';
 import { exitCodes } from '../exit.ts';
 import { writeData } from '../output.ts';
+import { escapeControls } from '../terminal.ts';
 
-/** One thing that was looked at. */
-interface Check {
-  readonly name: string;
-  readonly ok: boolean;
-  /** What was found. */
-  readonly found: string;
-  /** Which command needs it. */
-  readonly neededFor: string;
-  /** What to do if it is not ok. */
-  readonly fix?: string;
-}
+const valued = { type: 'string', requiresArg: true } as const;
 
 /** `doctor`: what is missing on this machine, for which command. */
 export const command: Command = {
@@ -24,61 +14,75 @@ export const command: Command = {
   summary: 'Say what is missing on this machine, for which command, and how to get it',
   options: (yargs) =>
     yargs
-      .option('json', { type: 'boolean', describe: 'Write JSON' })
-      .example('$0 doctor', 'everything that was looked at')
-      .option('output', {
-        alias: 'o',
-        type: 'string',
-        requiresArg: true,
-        describe: 'Write to FILE, and its checksum to FILE.sha256',
+      .option('for', {
+        ...valued,
+        choices: ['tenant', 'server', 'image', 'node'] as const,
+        describe: 'Commands that have to work here (repeatable): what they need is missed',
       })
-      .option('quiet', { alias: 'q', type: 'boolean', describe: 'Only what is not right' }),
+      .option('run', {
+        type: 'boolean',
+        describe: 'Run the programs for their versions, and see whether plugins load (seconds)',
+      })
+      .option('certs', {
+        ...valued,
+        describe: 'Also look at the certificates of a Keylime client in this directory',
+      })
+      .option('verifier', { ...valued, describe: 'Also ask this verifier, HOST or HOST:PORT' })
+      .option('registrar', {
+        ...valued,
+        describe: 'Also ask this registrar, HOST or HOST:PORT of its port with TLS',
+      })
+      .option('json', { type: 'boolean', describe: 'Write JSON' })
+      .option('output', { ...valued, alias: 'o', describe: 'Write to FILE, and its checksum to FILE.sha256' })
+      .option('quiet', { alias: 'q', type: 'boolean', describe: 'Only what is not right' })
+      .example('$0 doctor', 'what is installed; asks nobody')
+      .example('$0 doctor --for node --run', 'everything that node needs')
+      .example('$0 doctor --certs certs --verifier 192.0.2.10 --registrar 192.0.2.10', 'a Keylime server'),
   run: async (parsed, { signal }) => {
-    const core = checkCore();
-    const checks = [checkNode(), core, ...(core.ok ? [checkAlgorithms()] : [])];
-    const shown = flag(parsed, 'quiet') ? checks.filter(({ ok }) => !ok) : checks;
+    const checks = [...checkMachine(), ...(await lookFurther(parsed, signal))];
+    const shown = flag(parsed, 'quiet') ? checks.filter(isAmiss) : checks;
     const text = flag(parsed, 'json')
-      ? `${JSON.stringify({ schemaVersion: 1, checks: shown }, null, 2)}\n`
+      ? `${JSON.stringify({ schemaVersion: 1, checks: shown.map(toJson) }, null, 2)}\n`
       : shown.map(draw).join('');
     await writeData([Buffer.from(text)], { output: one(parsed, 'output'), signal });
-    return checks.every(({ ok }) => ok) ? exitCodes.done : exitCodes.findings;
+    return checks.some(isAmiss) ? exitCodes.findings : exitCodes.done;
   },
 };
 
-function draw({ name, ok, found, neededFor, fix }: Check): string {
-  const line = `${ok ? 'ok     ' : 'missing'}  ${name}: ${found} (${neededFor})\n`;
-  return ok || fix === undefined ? line : `${line}         ${fix}\n`;
+/** Programs, and whatever servers were named. */
+async function lookFurther(parsed: ParsedArguments, signal: AbortSignal): Promise<readonly Check[]> {
+  const { checkPrograms, driven } = await import('../../doctor/programs.ts');
+  const wanted = many(parsed, 'for');
+  const programs = await checkPrograms({
+    wanted: driven.filter((name) => wanted.includes(name)),
+    runs: flag(parsed, 'run'),
+    path: process.env['PATH'] ?? '',
+    signal,
+  });
+  const certs = one(parsed, 'certs');
+  const verifier = one(parsed, 'verifier');
+  const registrar = one(parsed, 'registrar');
+  if (certs === undefined && verifier === undefined && registrar === undefined) return programs;
+  const { checkKeylime } = await import('../../doctor/keylime.ts');
+  const { CA_DIRECTORY } = await import('../../keylime/certificates.ts');
+  const { keylimePorts, parseEndpoint } = await import('../../keylime/endpoint.ts');
+  const keylime = await checkKeylime({
+    certificates: certs ?? CA_DIRECTORY,
+    verifier: verifier === undefined ? undefined : parseEndpoint(verifier, keylimePorts.verifier),
+    registrar: registrar === undefined ? undefined : parseEndpoint(registrar, keylimePorts.registrar),
+    now: new Date(),
+    signal,
+  });
+  return [...programs, ...keylime];
 }
 
-function checkNode(): Check {
-  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
-  const ok = (major === 20 && minor >= 19) || (major === 22 && minor >= 12) || major > 22;
-  return {
-    name: 'Node',
-    ok,
-    found: process.versions.node,
-    neededFor: 'everything',
-    fix: 'install Node 20.19, 22.12 or newer',
-  };
+const WORDS = { ok: 'ok     ', missing: 'missing', wrong: 'wrong  ', absent: 'absent ' } as const;
+
+function draw({ name, status, found, neededFor, fix }: Check): string {
+  const line = `${WORDS[status]}  ${name}: ${escapeControls(found)} (${neededFor})\n`;
+  return status === 'ok' || fix === undefined ? line : `${line}         ${fix}\n`;
 }
 
-function checkCore(): Check {
-  const neededFor = 'everything';
-  try {
-    return {
-      name: 'native core',
-      ok: true,
-      found: `${loadAddon().coreVersion()}, ${platformName()}`,
-      neededFor,
-    };
-  } catch (error) {
-    const found = error instanceof Error ? error.message : String(error);
-    const fix = error instanceof NativeError ? (error.hint ?? '') : 'reinstall ima-assay';
-    return { name: 'native core', ok: false, found, neededFor, fix };
-  }
-}
-
-function checkAlgorithms(): Check {
-  const names = listAlgorithms().map(({ name }) => name);
-  return { name: 'hash algorithms', ok: names.length > 0, found: names.join(' '), neededFor: 'extract' };
+function toJson(check: Check): Check & { readonly ok: boolean } {
+  return { ...check, ok: check.status === 'ok' };
 }

@@ -18,7 +18,8 @@ export const command: Command = {
       yargs
         .positional('source', {
           type: 'string',
-          describe: 'Initramfs, UKI, disk image, tar archive or root directory; a glob; - for standard input',
+          describe:
+            'Initramfs, UKI, disk or container image, package, tar archive or root directory; a glob; - for standard input',
         })
         .option('json', { type: 'boolean', describe: 'Write JSON' })
         .option('output', {

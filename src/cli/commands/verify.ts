@@ -9,7 +9,7 @@ import type { Command, ParsedArguments } from '../command.ts';
 import { exitCodes } from '../exit.ts';
 import { writeData } from '../output.ts';
 import { openProgress } from '../progress.ts';
-import { hasColours } from '../terminal.ts';
+import { hasColours, plural } from '../terminal.ts';
 
 const file = (yargs: Argv, name: string, describe: string, alias?: string): Argv =>
   yargs.option(name, {
@@ -61,7 +61,7 @@ export const command: Command = {
       .option('allow-violations', { type: 'boolean', describe: 'Let violations pass' })
       .option('allow-buffers', { type: 'boolean', describe: 'Let buffers pass that no policy lists' })
       .option('json', { type: 'boolean', describe: 'Write JSON' })
-      .option('quiet', { alias: 'q', type: 'boolean', describe: 'No progress' })
+      .option('quiet', { alias: 'q', type: 'boolean', describe: 'No progress and no summary' })
       .example('$0 verify list -p policy.json --pcrs pcrs.yaml', 'against a policy and PCR values')
       .example(
         '$0 verify list -p policy.json --quote q.msg --signature q.sig --ak ak.pem --nonce 0a1b',
@@ -104,7 +104,12 @@ export const command: Command = {
     const text = flag(parsed, 'json')
       ? drawReport(report, 'json', name)
       : drawText(report, output === undefined ? paint : undefined);
-    await writeData([Buffer.from(text)], { output, signal });
+    const written = await writeData([Buffer.from(text)], { output, signal });
+    if (written.length > 0 && !flag(parsed, 'quiet')) {
+      process.stderr.write(
+        `${report.verdict}, ${plural(report.findingCount, 'finding')}; wrote ${written.map(({ path }) => path).join(', ')}\n`,
+      );
+    }
     return report.verdict === 'pass' ? exitCodes.done : exitCodes.findings;
   },
 };

@@ -11,6 +11,13 @@ pub(crate) trait Fill {
     /// # Errors
     /// Whatever keeps the bytes from being read.
     fn fill(&mut self, buffer: &mut [u8]) -> Result<usize, ImageError>;
+
+    /// Leaves out up to `len` of the next bytes without reading them, and says how many: none, where bytes have to be
+    /// read to be passed.
+    fn pass(&mut self, len: u64) -> u64 {
+        let _ = len;
+        0
+    }
 }
 
 /// A buffered reader with an offset. As a [`BufRead`] it hands its buffer to decoders, which take from it
@@ -70,6 +77,11 @@ impl<F: Fill> Cursor<F> {
         self.count(len);
     }
 
+    /// What the bytes came from.
+    pub(crate) fn into_source(self) -> F {
+        self.source
+    }
+
     fn count(&mut self, len: usize) {
         self.offset = self.offset.saturating_add(u64::try_from(len).unwrap_or(u64::MAX));
     }
@@ -103,6 +115,14 @@ impl<F: Fill> Cursor<F> {
     pub(crate) fn skip(&mut self, len: u64) -> Result<u64, ImageError> {
         let mut left = len;
         while left > 0 {
+            if self.buffered().is_empty() {
+                let passed = self.source.pass(left);
+                self.offset = self.offset.saturating_add(passed);
+                left = left.saturating_sub(passed);
+                if left == 0 {
+                    break;
+                }
+            }
             let available = self.fill_some()?.len();
             let step = usize::try_from(left).map_or(available, |left| left.min(available));
             if step == 0 {
@@ -195,6 +215,35 @@ mod tests {
                 assert_eq!(cursor.read_full(&mut read).unwrap(), 0);
                 assert_eq!(cursor.offset(), 256);
             }
+        }
+    }
+
+    /// Passes over bytes, a few at a time.
+    struct Passing<'a>(Dribble<'a>);
+
+    impl Fill for Passing<'_> {
+        fn fill(&mut self, buffer: &mut [u8]) -> Result<usize, ImageError> {
+            self.0.fill(buffer)
+        }
+
+        fn pass(&mut self, len: u64) -> u64 {
+            let len = usize::try_from(len).unwrap().min(self.0.1).min(self.0.0.len());
+            self.0.0 = &self.0.0[len..];
+            u64::try_from(len).unwrap()
+        }
+    }
+
+    #[test]
+    fn what_a_source_can_pass_over_is_counted_as_if_it_were_read() {
+        let bytes: Vec<u8> = (0..=255).collect();
+        for step in [1, 7, 1000] {
+            let mut cursor = Cursor::new(Passing(Dribble(&bytes, step)), 16);
+            assert_eq!(cursor.peek(3).unwrap(), &bytes[..3]);
+            assert_eq!(cursor.skip(100).unwrap(), 100);
+            assert_eq!(cursor.peek(2).unwrap(), &bytes[100..102]);
+            assert_eq!(cursor.offset(), 100);
+            assert_eq!(cursor.skip(1000).unwrap(), 156);
+            assert_eq!(cursor.offset(), 256);
         }
     }
 

@@ -4,6 +4,8 @@ use std::io;
 
 use super::disk::DiskError;
 use super::initramfs::InitramfsError;
+use super::oci::OciError;
+use super::package::PackageError;
 use super::tar::TarError;
 use super::uki::UkiError;
 use crate::error::{Explain, Place};
@@ -37,8 +39,8 @@ pub enum ImageError {
     /// The input is empty.
     #[error("the input is empty")]
     Empty,
-    /// A directory that holds the layers of a container image, not its files.
-    #[error("the directory is an OCI image layout, whose layers are not read yet")]
+    /// A directory that holds the layers of a container image, not its files, in a form of its own.
+    #[error("the directory is what skopeo writes as dir:, which is not read")]
     ContainerImage,
     /// Standard input went on beyond [`super::Limits::max_spooled_bytes`].
     #[error("standard input has more than {limit} bytes")]
@@ -94,6 +96,12 @@ pub enum ImageError {
     /// An initramfs is not what the kernel could unpack.
     #[error(transparent)]
     Initramfs(#[from] InitramfsError),
+    /// A container image cannot be read.
+    #[error(transparent)]
+    Oci(#[from] OciError),
+    /// A package cannot be read.
+    #[error(transparent)]
+    Package(#[from] PackageError),
     /// An archive cannot be read, or programs would unpack it in different ways.
     #[error(transparent)]
     Tar(#[from] TarError),
@@ -132,6 +140,8 @@ impl Explain for ImageError {
             Self::TooManyFiles { .. } => "TOO_MANY_FILES",
             Self::Disk { error, .. } => error.code(),
             Self::Initramfs(error) => error.code(),
+            Self::Oci(error) => error.code(),
+            Self::Package(error) => error.code(),
             Self::Tar(error) => error.code(),
             Self::Uki(error) => error.code(),
         }
@@ -161,6 +171,8 @@ impl Explain for ImageError {
                 ..error.place()
             },
             Self::Initramfs(error) => error.place(),
+            Self::Oci(error) => error.place(),
+            Self::Package(error) => error.place(),
             Self::Tar(error) => error.place(),
             Self::Uki(error) => error.place(),
         }
@@ -178,12 +190,10 @@ impl Explain for ImageError {
             },
             Self::Cancelled | Self::Stopped | Self::SharesUnreadable { .. } => None,
             Self::UnknownFormat { .. } => Some(
-                "an initramfs or a tar archive (plain or compressed), a UKI, a disk image (raw or qcow2) or a directory is expected",
+                "an initramfs, a UKI, a tar archive, a container image, a package, a disk image (raw or qcow2) or a directory is expected",
             ),
             Self::Empty => Some("check how the file was copied"),
-            Self::ContainerImage => {
-                Some("unpack it first, for example with `umoci unpack`, and give its rootfs")
-            }
+            Self::ContainerImage => Some("copy it into an OCI layout: skopeo copy dir:DIRECTORY oci:LAYOUT"),
             Self::InputTooLarge { .. } => Some("save it to a file, or raise --limit max-spooled-bytes"),
             Self::Changed { .. } => {
                 Some("extract from a copy or a snapshot, or leave it out with --keep-going")
@@ -199,6 +209,8 @@ impl Explain for ImageError {
             Self::TooManyFiles { .. } => Some("if the image is meant to be so, raise --limit max-files"),
             Self::Disk { error, .. } => error.hint(),
             Self::Initramfs(error) => error.hint(),
+            Self::Oci(error) => error.hint(),
+            Self::Package(error) => error.hint(),
             Self::Tar(error) => error.hint(),
             Self::Uki(error) => error.hint(),
         }

@@ -124,7 +124,7 @@ pub fn inspect(
 ) -> Result<Summary, SourceError> {
     announce(std::iter::once(source), control);
     let mut collector = Collector::new(None, options.keep_going);
-    note_partition(source, options, &mut collector);
+    note_unmet(source, options, &mut collector);
     let scan = Scan {
         selection: &options.selection,
         limits: &options.limits,
@@ -168,7 +168,7 @@ fn extract_one<'s>(
     };
     let (scanned, outcomes) = hash_all(&pool, |submit: &Submit<'_, Content<'s>>| {
         let mut collector = Collector::new(Some(submit), options.keep_going);
-        note_partition(source, options, &mut collector);
+        note_unmet(source, options, &mut collector);
         source.scan(&scan, &mut collector).map(|layer| {
             collector.summary.layer = layer;
             (collector.files, collector.summary)
@@ -219,19 +219,39 @@ fn extract_one<'s>(
     Ok(summary)
 }
 
-/// Says that a partition was named in vain.
-fn note_partition(source: &dyn Source, options: &ExtractOptions, collector: &mut Collector<'_, '_>) {
-    let partition = options.selection.partition.as_ref();
-    if let Some(name) = partition.filter(|_| !source.has_partitions()) {
+/// Says that a part of an image was named in vain.
+fn note_unmet(source: &dyn Source, options: &ExtractOptions, collector: &mut Collector<'_, '_>) {
+    let mut note = |code, text| {
         collector.note(Note {
-            code: "PARTITION_UNMET",
+            code,
             path: None,
             offset_bytes: None,
-            text: format!(
-                "there is no partition {}: this is no disk image",
-                Escaped(name.as_bytes())
-            ),
+            text,
         });
+    };
+    let selection = &options.selection;
+    if let Some(name) = selection.partition.as_ref().filter(|_| !source.has_partitions()) {
+        let name = Escaped(name.as_bytes());
+        note(
+            "PARTITION_UNMET",
+            format!("there is no partition {name}: this is no disk image"),
+        );
+    }
+    if source.has_platforms() {
+        return;
+    }
+    if let Some(platform) = &selection.platform {
+        note(
+            "PLATFORM_UNMET",
+            format!("there is no choice of {platform}: this is no container image"),
+        );
+    }
+    if let Some(image) = &selection.image {
+        let image = Escaped(image.as_bytes());
+        note(
+            "IMAGE_UNMET",
+            format!("there is no choice of {image}: this is no container image"),
+        );
     }
 }
 

@@ -1,4 +1,6 @@
-//! What is refused as too large.
+//! What is refused as too large, or as too far away.
+
+use std::path::PathBuf;
 
 /// Upper bounds on what an image may make us do. Each is an argument, so that a caller who knows the
 /// image can raise it.
@@ -27,6 +29,8 @@ pub struct Limits {
     pub max_window_bytes: u64,
     /// Bytes of standard input kept in a temporary file. Default 64 GiB.
     pub max_spooled_bytes: u64,
+    /// Where files may lie that an image is not whole without, beside the image's own directory. Default none.
+    pub backing_directory: Option<PathBuf>,
 }
 
 impl Limits {
@@ -47,6 +51,7 @@ impl Default for Limits {
             max_symlinks: 40,
             max_window_bytes: 128 << 20,
             max_spooled_bytes: 64 << 30,
+            backing_directory: None,
         }
     }
 }

@@ -16,9 +16,12 @@ pub mod disk;
 mod error;
 mod extract;
 mod handover;
+mod hashing;
 pub mod initramfs;
 mod limits;
+pub mod oci;
 mod open;
+pub mod package;
 mod rootfs;
 mod selection;
 mod shard;
@@ -158,6 +161,11 @@ pub trait Source: Send + Sync {
 
     /// Whether one of its partitions can be named as the root.
     fn has_partitions(&self) -> bool {
+        false
+    }
+
+    /// Whether one of several images, for different platforms, can be chosen.
+    fn has_platforms(&self) -> bool {
         false
     }
 

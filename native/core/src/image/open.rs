@@ -9,6 +9,8 @@ use std::sync::Arc;
 
 use super::disk::{self, Disk};
 use super::initramfs::{self, Initramfs};
+use super::oci::{self, Container};
+use super::package::{self, Deb, Rpm};
 use super::tar::Tar;
 use super::uki::{self, Uki};
 use super::{ImageError, Limits, Source, SourceError, Tree};
@@ -18,8 +20,8 @@ use ima_assay_digest::Control;
 /// Bytes looked at to tell a format: the longest section table of a UKI lies within them.
 const HEAD_BYTES: u64 = 16 << 10;
 
-/// Takes the file and its name, which is only shown.
-type Open = fn(File, Vec<u8>) -> Result<Box<dyn Source>, ImageError>;
+/// Takes the file and its name.
+type Open = fn(File, Vec<u8>, &Limits) -> Result<Box<dyn Source>, ImageError>;
 
 /// One format a file can have: a new one is a row here.
 struct Row {
@@ -32,15 +34,23 @@ struct Row {
 const FORMATS: &[Row] = &[
     Row {
         detect: uki::looks_like,
-        open: |file, name| Ok(Box::new(Uki::open(file, name)?)),
+        open: |file, name, _| Ok(Box::new(Uki::open(file, name)?)),
     },
     Row {
         detect: initramfs::looks_like,
-        open: |file, name| Ok(Box::new(Initramfs::open(file, name)?)),
+        open: |file, name, _| Ok(Box::new(Initramfs::open(file, name)?)),
+    },
+    Row {
+        detect: package::looks_like_deb,
+        open: |file, name, _| Ok(Box::new(Deb::open(file, name)?)),
+    },
+    Row {
+        detect: package::looks_like_rpm,
+        open: |file, name, _| Ok(Box::new(Rpm::open(file, name)?)),
     },
     Row {
         detect: disk::looks_like,
-        open: |file, _| Ok(Box::new(Disk::open(file)?)),
+        open: |file, name, limits| Ok(Box::new(open_disk(file, &name, limits)?)),
     },
 ];
 
@@ -62,12 +72,15 @@ fn open_image(name: &[u8], limits: &Limits, control: &Arc<Control>) -> Result<Bo
         error,
     };
     if name == STANDARD_INPUT {
-        return open_file(spool(limits.max_spooled_bytes, control)?, name, limits);
+        return open_file(spool(limits.max_spooled_bytes, control)?, name, limits, control);
     }
     let path = Path::new(OsStr::from_bytes(name));
     let metadata = path.metadata().map_err(unreadable)?;
     if metadata.is_dir() {
-        if path.join("oci-layout").is_file() && path.join("index.json").is_file() {
+        if oci::is_layout(path) {
+            return Ok(Box::new(Container::in_directory(path)));
+        }
+        if is_skopeo_directory(path) {
             return Err(ImageError::ContainerImage);
         }
         return Ok(Box::new(Tree::open(path)?));
@@ -77,10 +90,25 @@ fn open_image(name: &[u8], limits: &Limits, control: &Arc<Control>) -> Result<Bo
         let problem = "neither a regular file nor a directory";
         return Err(unreadable(io::Error::new(io::ErrorKind::InvalidInput, problem)));
     }
-    open_file(File::open(path).map_err(unreadable)?, name, limits)
+    open_file(File::open(path).map_err(unreadable)?, name, limits, control)
 }
 
-fn open_file(mut file: File, name: &[u8], limits: &Limits) -> Result<Box<dyn Source>, ImageError> {
+/// Whether a directory is what `skopeo copy … dir:` writes.
+fn is_skopeo_directory(path: &Path) -> bool {
+    let mut start = Vec::new();
+    let version = path.join("version");
+    // Opening a FIFO could wait for ever.
+    let is_read = version.is_file()
+        && File::open(version).is_ok_and(|file| file.take(64).read_to_end(&mut start).is_ok());
+    is_read && start.starts_with(b"Directory Transport Version:")
+}
+
+fn open_file(
+    mut file: File,
+    name: &[u8],
+    limits: &Limits,
+    control: &Control,
+) -> Result<Box<dyn Source>, ImageError> {
     let unreadable = |error| ImageError::Io {
         path: name.to_vec(),
         error,
@@ -96,15 +124,20 @@ fn open_file(mut file: File, name: &[u8], limits: &Limits) -> Result<Box<dyn Sou
     }
     // Anything compressed may be an initramfs; what has to be unpacked to be told comes first.
     if let Some(compression) = Tar::detect(&file, &head, limits).filter(|_| !uki::looks_like(&head)) {
-        return Ok(Box::new(Tar::open(file, name.to_vec(), compression)?));
+        return oci::open(file, name.to_vec(), compression, limits, control);
     }
     match FORMATS.iter().find(|format| (format.detect)(&head)) {
-        Some(format) => (format.open)(file, name.to_vec()),
+        Some(format) => (format.open)(file, name.to_vec(), limits),
         None => {
             head.truncate(16);
             Err(ImageError::UnknownFormat { head })
         }
     }
+}
+
+fn open_disk(file: File, name: &[u8], limits: &Limits) -> Result<Disk, ImageError> {
+    let path = Some(Path::new(OsStr::from_bytes(name))).filter(|_| name != STANDARD_INPUT);
+    Disk::open(file, path, limits.backing_directory.as_deref())
 }
 
 /// Keeps standard input in a temporary file without a name, since formats want to look back.

@@ -1,6 +1,7 @@
 //! Which files of a root filesystem are wanted.
 
 use super::Shard;
+use super::oci::Platform;
 
 /// The directories Keylime's own generator leaves out of a root filesystem.
 ///
@@ -78,6 +79,10 @@ pub struct Selection {
     /// The part of a disk image that is the root: the number of a partition as Linux counts them, or `group/volume` of
     /// LVM. None: it is looked for.
     pub partition: Option<String>,
+    /// The platform of the container image, where there are several. None: this machine's.
+    pub platform: Option<Platform>,
+    /// The name or digest of the container image, where there are several.
+    pub image: Option<String>,
     /// Take only the files of one part; also of an initramfs.
     pub shard: Option<Shard>,
 }
@@ -97,6 +102,8 @@ impl Selection {
             all_owners: false,
             one_file_system: false,
             partition: None,
+            platform: None,
+            image: None,
             shard: None,
         }
     }

@@ -31,7 +31,7 @@ export const command: Command = {
         declareImageOptions(
           yargs.positional('source', {
             type: 'string',
-            describe: 'Image: initramfs, UKI, disk image, tar archive or root directory; a glob',
+            describe: 'Image: initramfs, UKI, disk or container image, tar archive or root directory; a glob',
           }),
         ),
         'format',

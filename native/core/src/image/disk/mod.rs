@@ -25,13 +25,14 @@ mod walk;
 mod xfs;
 
 use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 
 pub use error::DiskError;
 pub use ext4::Ext4Error;
 pub use lvm::LvmError;
-use qcow2::Qcow2;
 pub use qcow2::Qcow2Error;
+use qcow2::{OtherFiles, Qcow2};
 use read_at::{Raw, ReadAt};
 use root::{Mount, Mounts};
 use table::Table;
@@ -57,20 +58,21 @@ pub fn looks_like(head: &[u8]) -> bool {
 }
 
 impl Disk {
-    /// Opens a disk image.
+    /// Opens a disk image. `path` is where it lies, if that is known: other files that it needs are read if they
+    /// lie below the same directory, or below `allowed`.
     ///
     /// # Errors
     /// [`ImageError::Disk`]: the container, the partition table or the start of a partition cannot be read.
-    pub fn open(file: fs::File) -> Result<Self, ImageError> {
-        Self::look(file).map_err(ImageError::from)
+    pub fn open(file: fs::File, path: Option<&Path>, allowed: Option<&Path>) -> Result<Self, ImageError> {
+        Self::look(file, &OtherFiles::of(path, allowed)).map_err(ImageError::from)
     }
 
-    fn look(file: fs::File) -> Result<Self, DiskError> {
+    fn look(file: fs::File, others: &OtherFiles) -> Result<Self, DiskError> {
         let raw: Arc<dyn ReadAt> = Arc::new(Raw::new(file)?);
         let file_bytes = raw.size_bytes();
         let head = read_at::read_vec(raw.as_ref(), 0, 4.min(number::index(file_bytes)))?;
         let (disk, container): (Arc<dyn ReadAt>, _) = if qcow2::looks_like(&head) {
-            let qcow2 = Qcow2::open(raw)?;
+            let qcow2 = Qcow2::open(raw, others)?;
             let facts = qcow2.facts();
             (Arc::new(qcow2), ("qcow2", facts))
         } else {

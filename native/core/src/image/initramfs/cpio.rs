@@ -23,34 +23,34 @@
 use crate::image::rootfs::Kind;
 
 /// Bytes of a header.
-pub(super) const HEADER_BYTES: usize = 110;
+pub(in crate::image) const HEADER_BYTES: usize = 110;
 
 /// Longest name with its NUL, and longest target of a symbolic link (`PATH_MAX`).
-pub(super) const PATH_MAX: u32 = 4096;
+pub(in crate::image) const PATH_MAX: u32 = 4096;
 
 /// Name of the member that ends an archive.
-pub(super) const TRAILER: &[u8] = b"TRAILER!!!";
+pub(in crate::image) const TRAILER: &[u8] = b"TRAILER!!!";
 
 /// The numbers of a member that mean something to the tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Header {
+pub(in crate::image) struct Header {
     /// Whether `check` is the sum of the data.
-    pub(super) has_checksum: bool,
-    pub(super) ino: u32,
-    pub(super) mode: u16,
-    pub(super) uid: u32,
-    pub(super) gid: u32,
-    pub(super) nlink: u32,
-    pub(super) file_size: u32,
-    pub(super) dev_major: u32,
-    pub(super) dev_minor: u32,
-    pub(super) name_size: u32,
-    pub(super) checksum: u32,
+    pub(in crate::image) has_checksum: bool,
+    pub(in crate::image) ino: u32,
+    pub(in crate::image) mode: u16,
+    pub(in crate::image) uid: u32,
+    pub(in crate::image) gid: u32,
+    pub(in crate::image) nlink: u32,
+    pub(in crate::image) file_size: u32,
+    pub(in crate::image) dev_major: u32,
+    pub(in crate::image) dev_minor: u32,
+    pub(in crate::image) name_size: u32,
+    pub(in crate::image) checksum: u32,
 }
 
 /// What is wrong with a header.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(in crate::image) enum Fault {
     /// `070707`.
     Odc,
     Magic([u8; 6]),
@@ -75,7 +75,7 @@ const FIELDS: [&str; 13] = [
 
 impl Header {
     /// Reads a header. Hex digits are asked for strictly, as kernels from 2025 on do.
-    pub(super) fn parse(bytes: &[u8; HEADER_BYTES]) -> Result<Self, Fault> {
+    pub(in crate::image) fn parse(bytes: &[u8; HEADER_BYTES]) -> Result<Self, Fault> {
         let (magic, digits) = bytes.split_first_chunk::<6>().ok_or(Fault::Magic([0; 6]))?;
         let has_checksum = match magic {
             b"070701" => false,
@@ -118,7 +118,7 @@ impl Header {
         })
     }
 
-    pub(super) fn kind(&self) -> Kind {
+    pub(in crate::image) fn kind(&self) -> Kind {
         match self.mode & 0o170_000 {
             0o100_000 => Kind::Regular,
             0o040_000 => Kind::Directory,
@@ -132,12 +132,12 @@ impl Header {
     }
 
     /// Bytes of the name with its padding: header and name together are a multiple of four.
-    pub(super) fn padded_name_size(&self) -> u64 {
+    pub(in crate::image) fn padded_name_size(&self) -> u64 {
         (u64::from(self.name_size).saturating_add(1) & !3).saturating_add(2)
     }
 
     /// Bytes of the padding after the data.
-    pub(super) fn data_padding(&self) -> u64 {
+    pub(in crate::image) fn data_padding(&self) -> u64 {
         u64::from(self.file_size.wrapping_neg() & 3)
     }
 }

@@ -6,16 +6,20 @@
 //! system calls do, its bytes are hashed while they are unpacked, and nothing is written anywhere.
 
 mod bootconfig;
-mod cpio;
+pub(super) mod cpio;
 mod error;
 mod inventory;
+mod locate;
 #[cfg(test)]
 mod tests;
 mod unpack;
 
 pub use error::{At, InitramfsError, Part, Segment};
 
+pub use locate::{Location, Standing, locate};
+
 pub use super::compression::Compression;
+pub use super::rootfs::Refusal;
 
 use std::cell::Cell;
 use std::fs;
@@ -24,6 +28,7 @@ use std::ops::Range;
 use std::os::unix::fs::FileExt as _;
 
 use super::cursor::{Cursor, Fill};
+use super::rootfs::Rootfs;
 use super::{Fact, ImageError, Layer, Note, Scan, Sink, Source};
 use ima_assay_digest::Control;
 
@@ -98,14 +103,14 @@ impl Initramfs {
             error,
         }
     }
-}
 
-impl Source for Initramfs {
-    fn size_bytes(&self) -> Option<u64> {
-        Some(self.parts.iter().map(range_len).fold(0, u64::saturating_add))
-    }
-
-    fn scan<'s>(&'s self, scan: &Scan<'_>, sink: &mut dyn Sink<'s>) -> Result<Layer, ImageError> {
+    /// Unpacks everything and lets `look` see the tree that came of it.
+    fn unpack<'s>(
+        &'s self,
+        scan: &Scan<'_>,
+        sink: &mut dyn Sink<'s>,
+        look: &mut dyn FnMut(&Rootfs),
+    ) -> Result<Layer, ImageError> {
         let size = self.size_bytes().unwrap_or(0);
         if size == 0 {
             return Err(ImageError::Empty);
@@ -132,6 +137,7 @@ impl Source for Initramfs {
             Err(ImageError::Initramfs(error)) if error.leaves_a_tree() => unpacker.omit(error)?,
             done => done?,
         }
+        look(unpacker.rootfs());
         let (files, segments, layers) = unpacker.finish()?;
         let mut facts = vec![
             ("segments", Fact::Number(segments)),
@@ -147,6 +153,16 @@ impl Source for Initramfs {
             facts,
             layers,
         })
+    }
+}
+
+impl Source for Initramfs {
+    fn size_bytes(&self) -> Option<u64> {
+        Some(self.parts.iter().map(range_len).fold(0, u64::saturating_add))
+    }
+
+    fn scan<'s>(&'s self, scan: &Scan<'_>, sink: &mut dyn Sink<'s>) -> Result<Layer, ImageError> {
+        self.unpack(scan, sink, &mut |_| {})
     }
 }
 

@@ -465,6 +465,11 @@ impl<'a, 's> Unpacker<'a, 's> {
         self.sink.omit(error.into())
     }
 
+    /// The tree as it is now.
+    pub(super) fn rootfs(&self) -> &Rootfs {
+        &self.rootfs
+    }
+
     /// Hands over the files of the tree as it is now.
     pub(super) fn finish(self) -> Result<(u64, u64, Vec<Layer>), ImageError> {
         let Self {

@@ -116,8 +116,8 @@ pub enum TarError {
         /// Why it cannot be.
         refusal: Refusal,
     },
-    /// A container image: its files are in archives inside this one.
-    #[error("the archive holds a container image and no root filesystem")]
+    /// A container image with other files beside it, so that it was not told for one.
+    #[error("the archive holds a container image among other files")]
     ContainerImage,
     /// The file ends inside its compression.
     #[error("the file ends inside its {} stream, after {unpacked} bytes unpacked", compression.name())]
@@ -244,7 +244,7 @@ impl Explain for TarError {
                 "no program unpacks this as it is meant; make the archive anew, or leave it out with --keep-going"
             }
             Self::ContainerImage => {
-                "container images are not read yet; give what `docker export` or `umoci unpack` makes of it"
+                "give the container image alone, as `docker save` or `skopeo copy` writes it"
             }
             Self::WindowTooLarge { .. } => "if the archive is meant to be so, raise --limit max-window-bytes",
             Self::TooLarge { .. } => "if the archive is meant to be so, raise --limit max-unpacked-bytes",

@@ -10,31 +10,34 @@
 mod error;
 mod extended;
 mod header;
+mod index;
 mod input;
 mod listing;
 mod member;
+mod members;
 mod sparse;
+mod stream;
 #[cfg(test)]
-mod tests;
+pub(in crate::image) mod tests;
 mod unpack;
+mod whiteout;
 
 use std::cell::Cell;
 use std::fs;
-use std::io::{self, Read};
-use std::os::unix::fs::FileExt as _;
+use std::io::Read as _;
+use std::ops::Range;
 
 pub use super::rootfs::Refusal;
 pub use error::TarError;
 use header::{BLOCK_BYTES, Header};
-use unpack::Unpacker;
+pub(super) use index::{Index, Place};
+pub(super) use stream::{BUFFER_BYTES, Section, Unpacked};
+pub(super) use unpack::Unpacker;
 
-use super::compression::{Compression, Fault, Streams};
-use super::cursor::{Cursor, Fill};
+use super::compression::{Compression, Streams};
+use super::cursor::Cursor;
 use super::{Fact, ImageError, Layer, Limits, Scan, Sink, Source};
 use ima_assay_digest::Control;
-
-/// Read ahead in the file, and in what it unpacks to.
-const BUFFER_BYTES: usize = 256 << 10;
 
 /// How many times its own size the files of an archive may have together, where that is more than the limit: holes.
 const USUAL_RATIO: u64 = 16;
@@ -55,13 +58,10 @@ impl Tar {
             return looks_like(head).then_some(None);
         };
         let (control, read, mark) = (Control::default(), Cell::new(0), Cell::new(false));
-        let input = Input {
-            file,
-            path: b"",
-            control: &control,
-            offset: &read,
-        };
-        let mut cursor = Cursor::new(input, BUFFER_BYTES);
+        let mut cursor = Cursor::new(
+            Section::new(file, b"", 0..u64::MAX, &control, &read),
+            BUFFER_BYTES,
+        );
         let decoder = compression
             .decoder(&mut cursor, Streams::All, limits, &mark)
             .ok()?;
@@ -105,148 +105,45 @@ impl Source for Tar {
     }
 
     fn scan<'s>(&'s self, scan: &Scan<'_>, sink: &mut dyn Sink<'s>) -> Result<Layer, ImageError> {
-        let offset = Cell::new(0);
-        let input = Input {
-            file: &self.file,
-            path: &self.path,
-            control: scan.control,
-            offset: &offset,
-        };
-        let mut cursor = Cursor::new(input, BUFFER_BYTES);
-        let limits = scan.limits;
-        let max_bytes = limits
-            .max_unpacked_bytes
-            .max(self.size_bytes.saturating_mul(USUAL_RATIO));
-        let mut unpacker = Unpacker::new(scan, sink, max_bytes);
-        let mut facts = Vec::new();
-        if let Some(compression) = self.compression {
-            let mark = Cell::new(false);
-            let decoder = compression
-                .decoder(&mut cursor, Streams::All, limits, &mark)
-                .map_err(|fault| explain(fault, compression, 0, limits))?;
-            let unpacked = Unpacked {
-                decoder,
-                compression,
-                unpacked: 0,
-                packed: &offset,
-                limits,
-                has_ended: false,
-            };
-            let mut unpacked = Cursor::new(unpacked, BUFFER_BYTES);
-            unpacker.unpack(&mut unpacked)?;
-            facts.push(("compression", Fact::Text(compression.name().to_owned())));
-            facts.push(("unpackedBytes", Fact::Number(unpacked.offset())));
-        } else {
-            unpacker.unpack(&mut cursor)?;
-        }
-        facts.push(("members", Fact::Number(unpacker.members)));
-        facts.push(("files", Fact::Number(unpacker.finish()?)));
+        let section = (&self.file, self.path.as_slice(), 0..self.size_bytes);
         Ok(Layer {
             kind: "tar",
             size_bytes: Some(self.size_bytes),
-            facts,
+            facts: self::scan(section, self.compression, scan, sink)?,
             ..Layer::default()
         })
     }
 }
 
-/// Reads the file from its start.
-struct Input<'a> {
-    file: &'a fs::File,
-    path: &'a [u8],
-    control: &'a Control,
-    /// Bytes that were read.
-    offset: &'a Cell<u64>,
-}
-
-impl Fill for Input<'_> {
-    fn fill(&mut self, buffer: &mut [u8]) -> Result<usize, ImageError> {
-        loop {
-            if self.control.is_cancelled() {
-                return Err(ImageError::Cancelled);
-            }
-            match self.file.read_at(buffer, self.offset.get()) {
-                Ok(len) => {
-                    let added = u64::try_from(len).unwrap_or(u64::MAX);
-                    self.offset.set(self.offset.get().saturating_add(added));
-                    self.control.add_input_bytes(added);
-                    return Ok(len);
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => {
-                    return Err(ImageError::Io {
-                        path: self.path.to_vec(),
-                        error,
-                    });
-                }
-            }
-        }
+/// Hands over the files of the archive in a part of a file, whose path is only shown, and says what it is made of.
+///
+/// # Errors
+/// As of [`Source::scan`].
+pub(super) fn scan<'s>(
+    (file, path, range): (&fs::File, &[u8], Range<u64>),
+    compression: Option<Compression>,
+    scan: &Scan<'_>,
+    sink: &mut dyn Sink<'s>,
+) -> Result<Vec<(&'static str, Fact)>, ImageError> {
+    let (read, mark) = (Cell::new(0), Cell::new(false));
+    let size_bytes = range.end.saturating_sub(range.start);
+    let mut cursor = Cursor::new(Section::new(file, path, range, scan.control, &read), BUFFER_BYTES);
+    let limits = scan.limits;
+    let max_bytes = limits
+        .max_unpacked_bytes
+        .max(size_bytes.saturating_mul(USUAL_RATIO));
+    let mut unpacker = Unpacker::new(scan, sink, max_bytes);
+    let mut facts = Vec::new();
+    if let Some(compression) = compression {
+        let unpacked = Unpacked::new(compression, &mut cursor, limits, (&read, &mark), 0)?;
+        let mut unpacked = Cursor::new(unpacked, BUFFER_BYTES);
+        unpacker.unpack(&mut unpacked)?;
+        facts.push(("compression", Fact::Text(compression.name().to_owned())));
+        facts.push(("unpackedBytes", Fact::Number(unpacked.offset())));
+    } else {
+        unpacker.unpack(&mut cursor)?;
     }
-}
-
-/// What a compressed archive unpacks to, within the limits.
-struct Unpacked<'c> {
-    decoder: Box<dyn Read + 'c>,
-    compression: Compression,
-    unpacked: u64,
-    packed: &'c Cell<u64>,
-    limits: &'c Limits,
-    has_ended: bool,
-}
-
-impl Fill for Unpacked<'_> {
-    fn fill(&mut self, buffer: &mut [u8]) -> Result<usize, ImageError> {
-        if self.has_ended || buffer.is_empty() {
-            return Ok(0);
-        }
-        let len = loop {
-            match self.decoder.read(buffer) {
-                Ok(len) => break len,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => {
-                    return Err(explain(
-                        error.into(),
-                        self.compression,
-                        self.unpacked,
-                        self.limits,
-                    ));
-                }
-            }
-        };
-        self.has_ended = len == 0;
-        self.unpacked = self
-            .unpacked
-            .saturating_add(u64::try_from(len).unwrap_or(u64::MAX));
-        let limit = self.limits.max_unpacked_bytes;
-        if self.unpacked > limit {
-            return Err(TarError::TooLarge { limit }.into());
-        }
-        let limit = self.limits.max_ratio;
-        if self.unpacked > Limits::RATIO_GRACE_BYTES
-            && self.unpacked > self.packed.get().saturating_mul(limit)
-        {
-            return Err(TarError::RatioTooHigh { limit }.into());
-        }
-        Ok(len)
-    }
-}
-
-fn explain(fault: Fault, compression: Compression, unpacked: u64, limits: &Limits) -> ImageError {
-    match fault {
-        Fault::Image(error) => return error,
-        Fault::WindowTooLarge => TarError::WindowTooLarge {
-            compression,
-            limit: limits.max_window_bytes,
-        },
-        Fault::Truncated => TarError::StreamTruncated {
-            compression,
-            unpacked,
-        },
-        Fault::Corrupt(error) => TarError::StreamCorrupt {
-            compression,
-            unpacked,
-            error,
-        },
-    }
-    .into()
+    facts.push(("members", Fact::Number(unpacker.members())));
+    facts.push(("files", Fact::Number(unpacker.finish()?)));
+    Ok(facts)
 }

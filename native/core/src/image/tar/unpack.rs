@@ -1,17 +1,16 @@
-//! Unpacks an archive into a tree, as `tar -x` does in an empty directory that is the root.
-//!
-//! ```text
-//! archive   member…  block of zeros  block of zeros  (zeros)
-//! member    extended header…  header  data, padded to a block
-//! ```
+//! Unpacks an archive into a tree, as `tar -x` does in an empty directory that is the root; or several, the layers of a
+//! container image, one over the other.
+
+use std::ops::ControlFlow;
 
 use super::error::TarError;
-use super::extended::{self, Extended, Records};
-use super::header::{Block, Fault, Header};
-use super::input::{padding, read_block, read_extended, skip};
+use super::header::Block;
+use super::input::{padding, skip};
 use super::listing;
 use super::member::{Member, Refused, What, clean};
+use super::members::{self, Take};
 use super::sparse::{Map, Pieces};
+use super::whiteout::Whiteout;
 use crate::image::cursor::{Cursor, Fill};
 use crate::image::handover::{self, Handover};
 use crate::image::rootfs::{Data, Inode, Kind, Refusal, Regular, Rootfs};
@@ -22,19 +21,21 @@ use crate::path::Escaped;
 const WHOLE_FILE_BYTES: u64 = 64 << 10;
 
 /// The state of an archive that is being unpacked.
-pub(super) struct Unpacker<'a, 'b, 's> {
+pub(in crate::image) struct Unpacker<'a, 'b, 's> {
     scan: &'a Scan<'b>,
     sink: &'a mut dyn Sink<'s>,
     rootfs: Rootfs,
     handover: Handover,
     max_bytes: u64,
     bytes: u64,
-    pub(super) members: u64,
+    members: u64,
+    /// Whether archives are layers, in which names may be whiteouts.
+    is_layered: bool,
 }
 
 impl<'a, 'b, 's> Unpacker<'a, 'b, 's> {
     /// Takes files of up to `max_bytes` together.
-    pub(super) fn new(scan: &'a Scan<'b>, sink: &'a mut dyn Sink<'s>, max_bytes: u64) -> Self {
+    pub(in crate::image) fn new(scan: &'a Scan<'b>, sink: &'a mut dyn Sink<'s>, max_bytes: u64) -> Self {
         Self {
             scan,
             sink,
@@ -43,106 +44,36 @@ impl<'a, 'b, 's> Unpacker<'a, 'b, 's> {
             max_bytes,
             bytes: 0,
             members: 0,
+            is_layered: false,
         }
+    }
+
+    /// The same for layers: each archive is unpacked over those before it.
+    pub(in crate::image) fn of_layers(
+        scan: &'a Scan<'b>,
+        sink: &'a mut dyn Sink<'s>,
+        max_bytes: u64,
+    ) -> Self {
+        Self {
+            is_layered: true,
+            ..Self::new(scan, sink, max_bytes)
+        }
+    }
+
+    /// Members of all archives so far.
+    pub(in crate::image) fn members(&self) -> u64 {
+        self.members
     }
 
     /// Unpacks everything, and reads what follows to its end.
-    pub(super) fn unpack<F: Fill>(&mut self, cursor: &mut Cursor<F>) -> Result<(), ImageError> {
-        let (mut extended, mut global) = (Extended::default(), Records::default());
-        loop {
-            let offset = cursor.offset();
-            let Some(block) = read_block(cursor, offset)? else {
-                return Err(TarError::EndMissing { offset }.into());
-            };
-            if block.iter().all(|byte| *byte == 0) {
-                if !extended.is_empty() {
-                    return Err(stray(&extended).into());
-                }
-                return self.end(cursor);
-            }
-            let header = Header::parse(&block).map_err(|fault| match fault {
-                Fault::Checksum => TarError::ChecksumWrong { offset },
-                Fault::Field(field) => TarError::FieldMalformed { offset, field },
-            })?;
-            let size = header.size;
-            match header.typeflag {
-                b'x' | b'X' | b'L' | b'K' => {
-                    if extended.is_empty() {
-                        extended.offset = offset;
-                    }
-                    let bytes = read_extended(cursor, offset, size)?;
-                    let malformed = |problem| TarError::ExtendedMalformed { offset, problem };
-                    let is_second = match header.typeflag {
-                        b'L' => extended
-                            .long_name
-                            .replace(extended::long_name(&bytes).map_err(malformed)?)
-                            .is_some(),
-                        b'K' => extended
-                            .long_link
-                            .replace(extended::long_name(&bytes).map_err(malformed)?)
-                            .is_some(),
-                        _ => extended
-                            .records
-                            .replace(Records::parse(&bytes).map_err(malformed)?)
-                            .is_some(),
-                    };
-                    if is_second {
-                        return Err(malformed("a second one for the same member").into());
-                    }
-                    skip(cursor, offset, padding(size), "padding")?;
-                }
-                _ if matches!(header.typeflag, b'g' | b'V') && !extended.is_empty() => {
-                    return Err(stray(&extended).into());
-                }
-                b'g' => {
-                    let bytes = read_extended(cursor, offset, size)?;
-                    let malformed = |problem| TarError::ExtendedMalformed { offset, problem };
-                    let records = Records::parse(&bytes).map_err(malformed)?;
-                    if records.is_of_one_member() {
-                        return Err(malformed("a name, size or map for all members that follow").into());
-                    }
-                    global.uid = records.uid.or(global.uid);
-                    global.gid = records.gid.or(global.gid);
-                    skip(cursor, offset, padding(size), "padding")?;
-                }
-                // The name of the archive.
-                b'V' => skip(cursor, offset, size.saturating_add(padding(size)), "data")?,
-                _ => {
-                    let member = Member::new(offset, header, std::mem::take(&mut extended), &global);
-                    self.member(cursor, &block, member)?;
-                }
-            }
+    pub(in crate::image) fn unpack<F: Fill>(&mut self, cursor: &mut Cursor<F>) -> Result<(), ImageError> {
+        if self.is_layered {
+            self.rootfs.next_layer();
         }
+        members::each(cursor, self)
     }
 
-    /// The second block of zeros, and what follows it.
-    fn end<F: Fill>(&mut self, cursor: &mut Cursor<F>) -> Result<(), ImageError> {
-        let offset = cursor.offset();
-        let second = read_block(cursor, offset)?.ok_or(TarError::EndMissing { offset })?;
-        if second.iter().any(|byte| *byte != 0) {
-            return Err(TarError::Ambiguous {
-                offset,
-                path: Vec::new(),
-                problem: "one block of zeros, which ends the archive for some programs only",
-            }
-            .into());
-        }
-        if cursor.skip_zeros()?.is_some() {
-            self.sink.note(Note {
-                code: "TRAILING_BYTES",
-                path: None,
-                offset_bytes: Some(cursor.offset()),
-                text: format!(
-                    "what follows the end of the archive at byte {} is not listed: no program unpacks it",
-                    cursor.offset()
-                ),
-            });
-            cursor.skip(u64::MAX)?;
-        }
-        Ok(())
-    }
-
-    fn member<F: Fill>(
+    fn take<F: Fill>(
         &mut self,
         cursor: &mut Cursor<F>,
         block: &Block,
@@ -171,16 +102,32 @@ impl<'a, 'b, 's> Unpacker<'a, 'b, 's> {
             let path = [b"/", &member.path[..]].concat();
             return Err(ImageError::TooManyFiles { path, limit });
         }
-        match member.what {
-            What::Regular | What::GnuSparse | What::PaxSparse => self.regular(cursor, block, &member)?,
-            _ => {
-                if let Err(error) = self.place(&member) {
+        let whiteout = if self.is_layered {
+            Whiteout::of(&member.path)
+        } else {
+            None
+        };
+        match (whiteout, member.what) {
+            (None, What::Regular | What::GnuSparse | What::PaxSparse) => {
+                self.regular(cursor, block, &member)?;
+            }
+            (whiteout, _) => {
+                let made = match whiteout {
+                    Some(whiteout) => self.white_out(&member, whiteout),
+                    None => self.place(&member),
+                };
+                if let Err(error) = made {
                     self.sink.omit(error.into())?;
                 }
                 skip(cursor, member.offset, member.stored, "data")?;
             }
         }
-        skip(cursor, member.offset, padding(member.stored), "padding")?;
+        if self.is_layered {
+            // What is missing of it is missing at the end of the archive.
+            cursor.skip(padding(member.stored))?;
+        } else {
+            skip(cursor, member.offset, padding(member.stored), "padding")?;
+        }
         let limit = self.scan.limits.max_text_bytes;
         if self.rootfs.text_bytes() > limit {
             return Err(TarError::TooMuchText { limit }.into());
@@ -226,6 +173,10 @@ impl<'a, 'b, 's> Unpacker<'a, 'b, 's> {
         };
         if let Ok(there) = self.rootfs.lstat(path) {
             match self.rootfs.kind(there) {
+                _ if self.is_layered && !self.rootfs.is_of_this_layer(path) => {
+                    // What is over a directory hides all of it.
+                    self.rootfs.remove_lower(path).map_err(blocked)?;
+                }
                 Kind::Directory => self.rootfs.rmdir(path).map_err(blocked)?,
                 _ => {
                     self.rootfs.unlink(path).map_err(blocked)?;
@@ -263,8 +214,40 @@ impl<'a, 'b, 's> Unpacker<'a, 'b, 's> {
             return Ok(());
         }
         match self.rootfs.lstat(path) {
-            Ok(there) if self.rootfs.kind(there) == Kind::Directory => Ok(()),
+            Ok(there) if self.rootfs.kind(there) == Kind::Directory => {
+                self.rootfs.name_again(path);
+                Ok(())
+            }
             _ => self.make(member, |rootfs| rootfs.mkdir(path)),
+        }
+    }
+
+    /// Takes away what a whiteout names in the layers below.
+    fn white_out(&mut self, member: &Member, whiteout: Whiteout<'_>) -> Result<(), TarError> {
+        let ambiguous = |problem| TarError::Ambiguous {
+            offset: member.offset,
+            path: member.path.clone(),
+            problem,
+        };
+        if !matches!(member.what, What::Regular | What::HardLink) {
+            return Err(ambiguous("a whiteout that is no regular file"));
+        }
+        let removed = match whiteout {
+            Whiteout::Opaque(directory) => self.rootfs.make_opaque(directory),
+            Whiteout::Name(path) => self.rootfs.remove_lower(&path),
+            Whiteout::Unclear => {
+                return Err(ambiguous(
+                    "the name of a whiteout, whose meaning differs between programs",
+                ));
+            }
+        };
+        match removed {
+            Err(Refusal::Exists) => Err(ambiguous("a whiteout of what the same layer has")),
+            removed => removed.map_err(|refusal| TarError::Blocked {
+                offset: member.offset,
+                path: member.path.clone(),
+                refusal,
+            }),
         }
     }
 
@@ -293,6 +276,7 @@ impl<'a, 'b, 's> Unpacker<'a, 'b, 's> {
             return Err(missing(Refusal::IsADirectory));
         }
         if self.rootfs.lstat(path) == Ok(linked) {
+            self.rootfs.name_again(path);
             return Ok(());
         }
         self.make(member, |rootfs| rootfs.link(&target, path))
@@ -403,17 +387,31 @@ impl<'a, 'b, 's> Unpacker<'a, 'b, 's> {
     }
 
     /// Hands over the files of the tree as it is now, and says how many.
-    pub(super) fn finish(self) -> Result<u64, ImageError> {
-        if self.is_container_image() {
+    pub(in crate::image) fn finish(self) -> Result<u64, ImageError> {
+        if !self.is_layered && self.is_container_image() {
             return Err(TarError::ContainerImage.into());
         }
         listing::list(&self.rootfs, self.scan, self.sink)
     }
 }
 
-fn stray(extended: &Extended) -> TarError {
-    TarError::ExtendedMalformed {
-        offset: extended.offset,
-        problem: "no member follows that it could belong to",
+impl Take for Unpacker<'_, '_, '_> {
+    fn member<F: Fill>(
+        &mut self,
+        cursor: &mut Cursor<F>,
+        block: &Block,
+        member: Result<Member, Refused>,
+    ) -> Result<ControlFlow<()>, ImageError> {
+        self.take(cursor, block, member)?;
+        Ok(ControlFlow::Continue(()))
+    }
+
+    fn note(&mut self, note: Note) {
+        self.sink.note(note);
+    }
+
+    /// Layers have digests, and umoci writes neither the mark nor the last padding.
+    fn needs_end_mark(&self) -> bool {
+        !self.is_layered
     }
 }

@@ -1,6 +1,7 @@
 //! Why a qcow2 file cannot be read.
 
 use crate::error::{Explain, Place};
+use crate::path::Escaped;
 
 /// Why a qcow2 file cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -20,12 +21,22 @@ pub enum Qcow2Error {
         /// What is wrong.
         problem: &'static str,
     },
-    /// It holds only what differs from another image.
-    #[error("the qcow2 file has a backing file, without which it is not whole")]
-    BackingFile,
-    /// Its bytes are in another file.
-    #[error("the qcow2 file keeps its data in another file")]
-    ExternalData,
+    /// Part of it is in another file, which is none of those that may be read for it.
+    #[error("the qcow2 file is not whole without {}, {why}", Escaped(name))]
+    OtherFile {
+        /// As the image names it.
+        name: Vec<u8>,
+        /// Why that is not read.
+        why: &'static str,
+    },
+    /// Another file that it needs cannot be opened.
+    #[error("the qcow2 file is not whole without {}: {error}", Escaped(name))]
+    OtherFileUnreadable {
+        /// As the image names it.
+        name: Vec<u8>,
+        /// What the operating system says.
+        error: String,
+    },
     /// It is encrypted.
     #[error("the qcow2 file is encrypted")]
     Encrypted,
@@ -51,8 +62,7 @@ impl Explain for Qcow2Error {
         match self {
             Self::Version { .. } | Self::FeatureUnknown { .. } => "QCOW2_UNSUPPORTED",
             Self::Malformed { .. } | Self::MarkedCorrupt => "QCOW2_MALFORMED",
-            Self::BackingFile => "QCOW2_BACKING_FILE",
-            Self::ExternalData => "QCOW2_EXTERNAL_DATA",
+            Self::OtherFile { .. } | Self::OtherFileUnreadable { .. } => "QCOW2_OTHER_FILE",
             Self::Encrypted => "QCOW2_ENCRYPTED",
             Self::ClusterCorrupt { .. } => "QCOW2_CLUSTER_CORRUPT",
         }
@@ -71,8 +81,8 @@ impl Explain for Qcow2Error {
 
     fn hint(&self) -> Option<&'static str> {
         Some(match self {
-            Self::BackingFile | Self::ExternalData => {
-                "make one file of it: `qemu-img convert -O qcow2 IMAGE WHOLE`"
+            Self::OtherFile { .. } | Self::OtherFileUnreadable { .. } => {
+                "name the directory it lies in with --allow-backing, or make one file of both: `qemu-img convert -O qcow2 IMAGE WHOLE`"
             }
             Self::Encrypted => "decrypt it: `qemu-img convert` with the key as a secret",
             Self::Malformed { .. } | Self::MarkedCorrupt | Self::ClusterCorrupt { .. } => {

@@ -5,14 +5,14 @@
 //!  20 bits of a cluster's size  24 virtual size, bytes    32 encryption
 //!  36 entries of the L1 table   40 its offset
 //!  72 incompatible features (version 3)          100 length of the header   104 compression
-//!  then extensions: type u32, length u32, data padded to 8
+//!  then extensions: type u32, length u32, data padded to 8; type 0 ends them
 //! ```
 //!
 //! Source: QEMU, `docs/interop/qcow2.txt`.
 
 use super::Qcow2Error;
 use crate::image::disk::DiskError;
-use crate::image::disk::number::{be32, be64, byte, index};
+use crate::image::disk::number::{be32, be64, byte, index, len64};
 use crate::image::disk::read_at::{ReadAt, read_vec};
 
 pub(super) const MAGIC: &[u8] = b"QFI\xfb";
@@ -28,6 +28,13 @@ const MAX_L1_BYTES: u64 = 32 << 20;
 
 /// Sizes beyond this address nothing that exists.
 const MAX_SIZE_BYTES: u64 = 1 << 56;
+
+/// Bytes of the name of a backing file.
+const MAX_NAME_BYTES: u32 = 1023;
+
+/// Types of header extensions.
+const BACKING_FORMAT: u32 = 0xe279_2aca;
+const DATA_FILE_NAME: u32 = 0x4441_5441;
 
 const CORRUPT: u64 = 1 << 1;
 const EXTERNAL_DATA: u64 = 1 << 2;
@@ -51,8 +58,21 @@ pub(super) struct Header {
     pub(super) size_bytes: u64,
     pub(super) compression: Compression,
     pub(super) has_extended_l2: bool,
+    /// Where what is not in this file is looked for.
+    pub(super) backing: Option<Backing>,
+    /// The file that has the clusters, where this one only says which is where.
+    pub(super) data_file: Option<Vec<u8>>,
     /// Offsets of L2 tables, 0 where nothing is allocated.
     pub(super) l1: Vec<u64>,
+}
+
+/// The image below this one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Backing {
+    /// As this image names it.
+    pub(super) name: Vec<u8>,
+    /// What it is, if this image says so.
+    pub(super) format: Option<Vec<u8>>,
 }
 
 impl Header {
@@ -62,7 +82,9 @@ impl Header {
         if !matches!(version, 2 | 3) {
             return Err(Qcow2Error::Version { version }.into());
         }
-        refuse_what_is_elsewhere(&head)?;
+        if be32(&head, 32) != 0 {
+            return Err(Qcow2Error::Encrypted.into());
+        }
         let cluster_bits = be32(&head, 20);
         let size_bytes = be64(&head, 24);
         if !CLUSTER_BITS.contains(&cluster_bits) {
@@ -77,12 +99,26 @@ impl Header {
         let features = if version == 2 { 0 } else { be64(&head, 72) };
         let compression = read_features(features, &head)?;
         let has_extended_l2 = features & EXTENDED_L2 != 0;
+        let extensions = Extensions::read(file, len64(&head), 1 << cluster_bits)?;
+        let data_file = match features & EXTERNAL_DATA {
+            0 => None,
+            _ => Some(
+                extensions
+                    .data_file
+                    .ok_or_else(|| malformed(72, "the file with the data is not named"))?,
+            ),
+        };
         let mut header = Self {
             version,
             cluster_bits,
             size_bytes,
             compression,
             has_extended_l2,
+            backing: read_backing_name(file, &head)?.map(|name| Backing {
+                name,
+                format: extensions.backing_format,
+            }),
+            data_file,
             l1: Vec::new(),
         };
         header.read_l1(file, be32(&head, 36), be64(&head, 40))?;
@@ -139,15 +175,49 @@ fn read_head(file: &dyn ReadAt) -> Result<Vec<u8>, DiskError> {
     read_vec(file, 0, index(len))
 }
 
-/// Bytes in other files are never read unasked: a hostile image could name any file.
-fn refuse_what_is_elsewhere(head: &[u8]) -> Result<(), DiskError> {
-    if be64(head, 8) != 0 {
-        return Err(Qcow2Error::BackingFile.into());
+/// What stands between the header and the end of the first cluster.
+#[derive(Default)]
+struct Extensions {
+    backing_format: Option<Vec<u8>>,
+    data_file: Option<Vec<u8>>,
+}
+
+impl Extensions {
+    fn read(file: &dyn ReadAt, start: u64, cluster_bytes: u64) -> Result<Self, DiskError> {
+        let len = cluster_bytes.min(file.size_bytes()).saturating_sub(start);
+        let bytes = read_vec(file, start, index(len))?;
+        let mut found = Self::default();
+        let mut rest = bytes.as_slice();
+        while rest.len() >= 8 && be32(rest, 0) != 0 {
+            let (kind, len) = (be32(rest, 0), index(be32(rest, 4)));
+            let data = rest.get(8..).and_then(|data| data.get(..len));
+            let data =
+                data.ok_or_else(|| malformed(start, "a header extension ends after the first cluster"))?;
+            match kind {
+                BACKING_FORMAT => found.backing_format = Some(data.to_vec()),
+                DATA_FILE_NAME => found.data_file = Some(data.to_vec()),
+                _ => {}
+            }
+            rest = rest
+                .get(8_usize.saturating_add(len.next_multiple_of(8))..)
+                .unwrap_or_default();
+        }
+        Ok(found)
     }
-    match be32(head, 32) {
-        0 => Ok(()),
-        _ => Err(Qcow2Error::Encrypted.into()),
+}
+
+fn read_backing_name(file: &dyn ReadAt, head: &[u8]) -> Result<Option<Vec<u8>>, DiskError> {
+    let (offset, len) = (be64(head, 8), be32(head, 16));
+    if offset == 0 {
+        return Ok(None);
     }
+    if !(1..=MAX_NAME_BYTES).contains(&len) {
+        return Err(malformed(
+            16,
+            "the name of the backing file is empty or longer than 1023 bytes",
+        ));
+    }
+    read_vec(file, offset, index(len)).map(Some)
 }
 
 fn read_features(features: u64, head: &[u8]) -> Result<Compression, DiskError> {
@@ -158,9 +228,6 @@ fn read_features(features: u64, head: &[u8]) -> Result<Compression, DiskError> {
     }
     if features & CORRUPT != 0 {
         return Err(Qcow2Error::MarkedCorrupt.into());
-    }
-    if features & EXTERNAL_DATA != 0 {
-        return Err(Qcow2Error::ExternalData.into());
     }
     match (features & COMPRESSION_TYPE != 0, byte(head, 104)) {
         (false, _) | (true, 0) => Ok(Compression::Deflate),

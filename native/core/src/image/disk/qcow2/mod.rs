@@ -4,7 +4,7 @@
 //! offset in the disk ─► L1[offset ÷ what an L2 table covers] ─► L2[…] ─► cluster
 //!
 //! L2 entry   63 copied   62 compressed   61…
-//! standard   bits 9 to 55 offset in the file; 0 nothing is there; bit 0 reads as zeros (version 3)
+//! standard   bits 9 to 55 offset in the file; 0 what the backing file has; bit 0 reads as zeros (version 3)
 //! compressed bits 0 to x-1 offset in the file, the others up to 61 further sectors of 512 bytes
 //!            x = 62 - (bits of a cluster's size - 8)
 //! ```
@@ -13,6 +13,7 @@
 
 mod error;
 mod header;
+mod other_files;
 
 use std::io::Read as _;
 use std::sync::Arc;
@@ -22,16 +23,19 @@ use quick_cache::sync::Cache;
 
 pub use error::Qcow2Error;
 use header::{Compression, Header, malformed};
+pub(super) use other_files::OtherFiles;
 
 use super::DiskError;
 use super::number::{divide, index, len64};
 use super::read_at::{ReadAt, check_range, read_vec};
 use crate::image::Fact;
+use crate::path::Escaped;
 
 /// Bytes of unpacked clusters, and again of L2 tables, that are kept for the next read.
 const CACHE_BYTES: usize = 32 << 20;
 
 const OFFSET_BITS: u64 = 0x00ff_ffff_ffff_fe00;
+const IS_COPIED: u64 = 1 << 63;
 const IS_COMPRESSED: u64 = 1 << 62;
 const READS_AS_ZEROS: u64 = 1;
 const SECTOR_BYTES: u64 = 512;
@@ -40,6 +44,10 @@ const SECTOR_BYTES: u64 = 512;
 pub(super) struct Qcow2 {
     file: Arc<dyn ReadAt>,
     header: Header,
+    /// Has what this file does not: the image below.
+    backing: Option<Arc<dyn ReadAt>>,
+    /// Has the clusters: this file, or another.
+    data: Arc<dyn ReadAt>,
     /// By their offset in the file.
     tables: Cache<u64, Arc<[u64]>>,
     /// By their L2 entry.
@@ -49,6 +57,8 @@ pub(super) struct Qcow2 {
 /// Where the bytes of a run are.
 enum Mapping {
     Zeros,
+    /// At the same place of the backing file.
+    Backing,
     /// At this offset of the file.
     At(u64),
     /// Packed, by this L2 entry.
@@ -61,12 +71,23 @@ pub(super) fn looks_like(head: &[u8]) -> bool {
 }
 
 impl Qcow2 {
-    pub(super) fn open(file: Arc<dyn ReadAt>) -> Result<Self, DiskError> {
+    /// Opens it with all files it needs, as far as they may be read.
+    pub(super) fn open(file: Arc<dyn ReadAt>, others: &OtherFiles) -> Result<Self, DiskError> {
         let header = Header::read(file.as_ref())?;
+        let data = match &header.data_file {
+            None => Arc::clone(&file),
+            Some(name) => others.open_data(name)?,
+        };
+        let backing = match &header.backing {
+            None => None,
+            Some(backing) => Some(others.open_backing(&backing.name, backing.format.as_deref())?),
+        };
         let kept = (CACHE_BYTES >> header.cluster_bits).max(8);
         Ok(Self {
             file,
             header,
+            backing,
+            data,
             tables: Cache::new(kept),
             clusters: Cache::new(kept),
         })
@@ -74,11 +95,24 @@ impl Qcow2 {
 
     /// What `inspect` shows of it.
     pub(super) fn facts(&self) -> Vec<(&'static str, Fact)> {
-        vec![
+        let mut facts = vec![
             ("version", Fact::Text(self.header.version.to_string())),
             ("clusterBytes", Fact::Number(self.header.cluster_bytes())),
             ("diskBytes", Fact::Number(self.header.size_bytes)),
-        ]
+        ];
+        let others = [
+            (
+                "backingFile",
+                self.header.backing.as_ref().map(|backing| &backing.name),
+            ),
+            ("dataFile", self.header.data_file.as_ref()),
+        ];
+        facts.extend(
+            others
+                .into_iter()
+                .filter_map(|(what, name)| name.map(|name| (what, Fact::Text(Escaped(name).to_string())))),
+        );
+        facts
     }
 
     /// Where the byte at `offset` of the disk is, and how many bytes from there on are together.
@@ -91,7 +125,7 @@ impl Qcow2 {
         let (row, column) = divide(cluster, entries);
         let table_at = self.header.l1.get(index(row)).copied().unwrap_or(0) & OFFSET_BITS;
         if table_at == 0 {
-            return Ok((Mapping::Zeros, left));
+            return Ok((Mapping::Backing, left));
         }
         let table = self.table(table_at)?;
         let width = if self.header.has_extended_l2 { 2 } else { 1 };
@@ -106,10 +140,15 @@ impl Qcow2 {
         }
         let reads_as_zeros = self.header.version >= 3 && entry & READS_AS_ZEROS != 0;
         match entry & OFFSET_BITS {
-            0 => Ok((Mapping::Zeros, left)),
             _ if reads_as_zeros => Ok((Mapping::Zeros, left)),
+            0 if !self.is_at_zero(entry) => Ok((Mapping::Backing, left)),
             at => Ok((Mapping::At(self.aligned(at)?.saturating_add(inside)), left)),
         }
+    }
+
+    /// Whether an entry with an offset of 0 means that place: the first cluster of a file that has nothing but data.
+    fn is_at_zero(&self, entry: u64) -> bool {
+        self.header.data_file.is_some() && entry & IS_COPIED != 0
     }
 
     /// A cluster of 32 parts, each allocated (low half of the bitmap) or zeros (high half) by itself.
@@ -127,9 +166,12 @@ impl Qcow2 {
         let is_zeros = bitmap >> 32 >> number & 1 != 0;
         match (is_allocated, is_zeros, entry & OFFSET_BITS) {
             (true, true, _) => Err(malformed(table_at, "a subcluster is both allocated and zeros")),
-            (true, false, 0) => Err(malformed(table_at, "a subcluster is allocated nowhere")),
+            (true, false, 0) if !self.is_at_zero(entry) => {
+                Err(malformed(table_at, "a subcluster is allocated nowhere"))
+            }
             (true, false, at) => Ok((Mapping::At(self.aligned(at)?.saturating_add(inside)), left)),
-            (false, ..) => Ok((Mapping::Zeros, left)),
+            (false, true, _) => Ok((Mapping::Zeros, left)),
+            (false, false, _) => Ok((Mapping::Backing, left)),
         }
     }
 
@@ -200,6 +242,18 @@ impl Qcow2 {
     }
 }
 
+/// Zeros where there is no backing file, or it ends before.
+fn read_backing(backing: Option<&dyn ReadAt>, offset: u64, buffer: &mut [u8]) -> Result<(), DiskError> {
+    let there = backing.map_or(0, |backing| backing.size_bytes().saturating_sub(offset));
+    let there = buffer.len().min(index(there));
+    let (from_backing, beyond) = buffer.split_at_mut_checked(there).unwrap_or_default();
+    beyond.fill(0);
+    match backing {
+        Some(backing) if !from_backing.is_empty() => backing.read_at(offset, from_backing),
+        _ => Ok(()),
+    }
+}
+
 /// Raw deflate, until all of `plain` is there.
 fn inflate(packed: &[u8], plain: &mut [u8]) -> bool {
     let mut inflater = Decompress::new(false);
@@ -222,7 +276,8 @@ impl ReadAt for Qcow2 {
             let (now, later) = rest.split_at_mut_checked(len).unwrap_or_default();
             match mapping {
                 Mapping::Zeros => now.fill(0),
-                Mapping::At(at) => self.file.read_at(at, now)?,
+                Mapping::Backing => read_backing(self.backing.as_deref(), offset, now)?,
+                Mapping::At(at) => self.data.read_at(at, now)?,
                 Mapping::Packed(entry) => {
                     let cluster = self.cluster(entry)?;
                     let start = index(offset & self.header.cluster_bytes().wrapping_sub(1));

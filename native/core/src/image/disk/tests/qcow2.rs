@@ -30,25 +30,122 @@ fn every_kind_of_container_has_the_same_files() {
     }
 }
 
+/// Runs lines of a shell.
+fn shell(directory: &Path, lines: &[&str]) {
+    fs::write(directory.join("script"), lines.join("\n")).unwrap();
+    run(directory, "sh -e script");
+}
+
 #[test]
-fn bytes_of_other_files_are_never_read_unasked() {
+fn what_is_below_an_image_shows_through() {
+    let Some(workshop) = workshop(&["mke2fs", "qemu-img", "qemu-io"]) else {
+        return;
+    };
+    let directory = workshop.path();
+    mke2fs(directory, "raw", "64M", "-t ext4");
+    fs::create_dir(directory.join("below")).unwrap();
+    // The middle of the chain is shorter than what is on top of it.
+    let made = [
+        "qemu-img convert -c -f raw -O qcow2 raw below/packed",
+        "qemu-img create -q -f qcow2 -b packed -F qcow2 below/middle",
+        "qemu-img create -q -f qcow2 -b $PWD/below/middle -F qcow2 -o extended_l2=on,cluster_size=128k top 96M",
+    ];
+    shell(directory, &made);
+    let whole = |image: &str| {
+        run(directory, &format!("qemu-img convert -U -O raw {image} whole"));
+        listed(&directory.join("whole"))
+    };
+    assert_same(&listed(&directory.join("top")), &whole("top"), "as it was made");
+    // The same files in other places, partly above, and zeros above what was there.
+    let made = [
+        "truncate -s 64M other && mke2fs -q -F -t ext4 -L cloudimg-rootfs -b 1024 -d root other",
+        "for at in 0 1 2 5 9 13 40; do dd if=other of=piece bs=1M skip=$at count=1 status=none && qemu-io -c \"write -q -s piece ${at}M 1M\" below/middle; done",
+        "qemu-io -c 'write -q -z 50M 1M' -c 'write -q -s piece 60M 64k' top",
+    ];
+    shell(directory, &made);
+    let disk = |image: &Path| {
+        let others = OtherFiles::of(Some(image), None);
+        Qcow2::open(
+            Arc::new(Raw::new(fs::File::open(image).unwrap()).unwrap()),
+            &others,
+        )
+        .unwrap()
+    };
+    let _ = run(directory, "qemu-img convert -O raw top whole");
+    let mut found = vec![0; 96 << 20];
+    disk(&directory.join("top")).read_at(0, &mut found).unwrap();
+    assert!(
+        found == fs::read(directory.join("whole")).unwrap(),
+        "qemu-img reads other bytes"
+    );
+}
+
+#[test]
+fn data_can_be_in_a_file_of_its_own() {
+    let Some(workshop) = workshop(&["mke2fs", "qemu-img", "sha256sum"]) else {
+        return;
+    };
+    let directory = workshop.path();
+    mke2fs(directory, "raw", "64M", "-t ext4");
+    for options in [
+        "data_file=data",
+        "data_file=data,data_file_raw=on",
+        "data_file=data,cluster_size=4k",
+    ] {
+        run(
+            directory,
+            &format!("qemu-img convert -f raw -O qcow2 -o {options} raw image"),
+        );
+        assert_same(
+            &listed(&directory.join("image")),
+            &expected(&directory.join("root")),
+            options,
+        );
+    }
+}
+
+#[test]
+fn other_files_are_read_only_where_they_may_lie() {
     let Some(workshop) = workshop(&["mke2fs", "qemu-img"]) else {
         return;
     };
     let directory = workshop.path();
     mke2fs(directory, "raw", "64M", "-t ext4");
-    for (line, expected) in [
-        (
-            "qemu-img create -q -f qcow2 -b raw -F raw image",
-            "QCOW2_BACKING_FILE",
-        ),
-        (
-            "qemu-img convert -f raw -O qcow2 -o data_file=data,data_file_raw=on raw image",
-            "QCOW2_EXTERNAL_DATA",
-        ),
+    let made = [
+        "mkdir inside outside && mv raw outside",
+        "cd inside\nln -s ../outside linked && mkfifo fifo",
+        "qemu-img create -q -f qcow2 -u -b ../outside/raw -F raw above 64M",
+        "qemu-img create -q -f qcow2 -u -b $PWD/../outside/raw -F raw absolute 64M",
+        "qemu-img create -q -f qcow2 -u -b linked/raw -F raw link 64M",
+        "qemu-img create -q -f qcow2 -u -b nowhere -F raw missing 64M",
+        "qemu-img create -q -f qcow2 -u -b fifo -F raw waits 64M",
+        "qemu-img create -q -f qcow2 -u -b nbd:localhost:1 -F raw address 64M",
+        "qemu-img create -q -f qcow2 -u -b above -F vmdk format 64M",
+        "qemu-img create -q -f qcow2 self 64M && qemu-img rebase -u -b self -F qcow2 self",
+    ];
+    shell(directory, &made);
+    let inside = directory.join("inside");
+    for image in [
+        "above", "absolute", "link", "missing", "waits", "address", "format", "self",
     ] {
-        run(directory, line);
-        assert_eq!(code(&directory.join("image"), &options()), expected, "{line}");
+        assert_eq!(
+            code(&inside.join(image), &options()),
+            "QCOW2_OTHER_FILE",
+            "{image}"
+        );
+    }
+    let mut allowing = options();
+    allowing.limits.backing_directory = Some(directory.join("outside"));
+    for image in ["above", "absolute", "link"] {
+        let found = extracted(&inside.join(image), &allowing).unwrap();
+        assert_same(&lines(&found), &listed(&directory.join("outside/raw")), image);
+    }
+    for image in ["missing", "waits", "address", "format", "self"] {
+        assert_eq!(
+            code(&inside.join(image), &allowing),
+            "QCOW2_OTHER_FILE",
+            "{image}"
+        );
     }
 }
 

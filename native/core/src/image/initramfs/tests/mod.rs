@@ -8,6 +8,7 @@ mod compressions;
 mod fixtures;
 mod hostile;
 mod kernel;
+mod locate;
 
 use std::collections::BTreeMap;
 use std::fs;

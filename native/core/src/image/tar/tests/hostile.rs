@@ -274,19 +274,23 @@ fn what_programs_disagree_about_or_cannot_make_is_refused() {
 }
 
 #[test]
-fn a_container_image_is_refused_instead_of_its_blobs_listed() {
+fn a_container_image_among_other_files_is_refused_instead_of_its_blobs_listed() {
     let directory = TempDir::new().unwrap();
-    for files in [["oci-layout", "index.json"], ["manifest.json", "repositories"]] {
+    for files in [
+        ["var/x", "oci-layout", "index.json"],
+        ["var/x", "manifest.json", "repositories"],
+    ] {
         let members = files.map(|name| Made::file(name, "{}"));
         assert_eq!(
             code_of(directory.path(), &archive(&members)),
             "TAR_CONTAINER_IMAGE"
         );
     }
-    let members = ["manifest.json", "etc/passwd"].map(|name| Made::file(name, "{}"));
-    let path = directory.path().join("archive");
-    fs::write(&path, archive(&members)).unwrap();
-    assert_eq!(listed(&path).len(), 2);
+    for files in [["manifest.json", "etc/passwd"], ["etc/passwd", "manifest.json"]] {
+        let path = directory.path().join("archive");
+        fs::write(&path, archive(&files.map(|name| Made::file(name, "{}")))).unwrap();
+        assert_eq!(listed(&path).len(), 2);
+    }
 }
 
 #[test]

@@ -20,9 +20,9 @@ use crate::image::{ExtractOptions, Extraction};
 use crate::testing::{has_tool, run};
 
 /// `digest  path` of every regular file, as bytes.
-type Lines = BTreeSet<Vec<u8>>;
+pub(in crate::image) type Lines = BTreeSet<Vec<u8>>;
 
-fn lines(extraction: &Extraction) -> Lines {
+pub(in crate::image) fn lines(extraction: &Extraction) -> Lines {
     extraction
         .allowlist
         .rows()
@@ -31,12 +31,12 @@ fn lines(extraction: &Extraction) -> Lines {
 }
 
 /// What is listed of an archive, which has to be read without a fault.
-fn listed(archive: &Path) -> Lines {
+pub(in crate::image) fn listed(archive: &Path) -> Lines {
     lines(&extracted(archive, &options()).unwrap())
 }
 
 /// The code of the error that some bytes give.
-fn code_of(directory: &Path, bytes: &[u8]) -> &'static str {
+pub(in crate::image) fn code_of(directory: &Path, bytes: &[u8]) -> &'static str {
     let path = directory.join("archive");
     fs::write(&path, bytes).unwrap();
     match extracted(&path, &options()) {
@@ -60,7 +60,7 @@ fn unpacked(directory: &Path, archive: &str) -> Lines {
 }
 
 /// What `sha256sum` says of the files of a directory.
-fn digests(root: &Path) -> Lines {
+pub(in crate::image) fn digests(root: &Path) -> Lines {
     run(root, "find . -type f -exec sha256sum -z {} +")
         .split(|byte| *byte == 0)
         .filter(|line| !line.is_empty())
@@ -69,13 +69,13 @@ fn digests(root: &Path) -> Lines {
 }
 
 /// A member as its header and padded data.
-struct Made {
+pub(in crate::image) struct Made {
     header: [u8; 512],
     data: Vec<u8>,
 }
 
 impl Made {
-    fn new(typeflag: u8, name: &str, data: &[u8]) -> Self {
+    pub(in crate::image) fn new(typeflag: u8, name: &str, data: &[u8]) -> Self {
         let mut made = Self {
             header: [0; 512],
             data: data.to_vec(),
@@ -91,19 +91,19 @@ impl Made {
         made
     }
 
-    fn file(name: &str, data: &str) -> Self {
+    pub(in crate::image) fn file(name: &str, data: &str) -> Self {
         Self::new(b'0', name, data.as_bytes())
     }
 
-    fn directory(name: &str) -> Self {
+    pub(in crate::image) fn directory(name: &str) -> Self {
         Self::new(b'5', name, b"")
     }
 
-    fn link(typeflag: u8, name: &str, target: &str) -> Self {
+    pub(in crate::image) fn link(typeflag: u8, name: &str, target: &str) -> Self {
         Self::new(typeflag, name, b"").with(157, target.as_bytes())
     }
 
-    fn pax(records: &str) -> Self {
+    pub(in crate::image) fn pax(records: &str) -> Self {
         let records: Vec<u8> = records
             .lines()
             .flat_map(|record| {
@@ -114,7 +114,7 @@ impl Made {
         Self::new(b'x', "pax", &records)
     }
 
-    fn with(mut self, at: usize, bytes: &[u8]) -> Self {
+    pub(in crate::image) fn with(mut self, at: usize, bytes: &[u8]) -> Self {
         self.put(at, bytes);
         self
     }
@@ -133,7 +133,7 @@ impl Made {
     }
 }
 
-fn archive(members: &[Made]) -> Vec<u8> {
+pub(in crate::image) fn archive(members: &[Made]) -> Vec<u8> {
     let mut bytes: Vec<u8> = members.iter().flat_map(Made::bytes).collect();
     bytes.resize(bytes.len() + 1024, 0);
     bytes

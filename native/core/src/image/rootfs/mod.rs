@@ -4,6 +4,8 @@
 //! which path. Paths are resolved in `/` with symbolic links followed in the directory part, and nothing
 //! makes a missing parent. Source: Linux, `fs/namei.c` and `init/initramfs.c`.
 
+mod layers;
+
 use std::borrow::Cow;
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -74,9 +76,17 @@ pub(super) struct Inode(usize);
 
 const ROOT: Inode = Inode(0);
 
+/// What a name in a directory is.
+#[derive(Debug, Clone, Copy)]
+struct Link {
+    inode: Inode,
+    /// The layer that made the name, or named it again; see [`Rootfs::next_layer`].
+    layer: u32,
+}
+
 /// What a directory holds.
-type Entries = BTreeMap<Box<[u8]>, Inode>;
-type EntriesLeft<'r> = btree_map::Iter<'r, Box<[u8]>, Inode>;
+type Entries = BTreeMap<Box<[u8]>, Link>;
+type EntriesLeft<'r> = btree_map::Iter<'r, Box<[u8]>, Link>;
 
 #[derive(Debug)]
 struct Node {
@@ -127,6 +137,17 @@ pub(super) enum Found<'r> {
     Special,
 }
 
+/// How far a path leads.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Located<'p> {
+    /// The last directory on the way that is there, with no link in its path; empty for `/`.
+    pub(super) directory: Vec<u8>,
+    /// What of the path follows it.
+    pub(super) missing: &'p [u8],
+    /// What stands at its end.
+    pub(super) standing: Option<Kind>,
+}
+
 /// The tree.
 pub(super) struct Rootfs {
     nodes: Vec<Node>,
@@ -136,6 +157,8 @@ pub(super) struct Rootfs {
     text_bytes: u64,
     /// Parts of paths that were looked at so far.
     steps: Cell<u64>,
+    /// The layer that names are made by now.
+    layer: u32,
 }
 
 /// A path resolved but for its last part.
@@ -159,6 +182,7 @@ impl Rootfs {
             max_symlinks,
             text_bytes: 0,
             steps: Cell::new(0),
+            layer: 0,
         };
         rootfs.add_node(Body::Directory {
             parent: ROOT,
@@ -240,7 +264,10 @@ impl Rootfs {
         if name.len() > NAME_MAX {
             return Err(Refusal::NameTooLong);
         }
-        entries.get(name).copied().ok_or(Refusal::NotFound)
+        match entries.get(name) {
+            Some(link) => Ok(link.inode),
+            None => Err(Refusal::NotFound),
+        }
     }
 
     fn parent(&self, directory: Inode) -> Inode {
@@ -319,6 +346,61 @@ impl Rootfs {
         Ok(here)
     }
 
+    /// Follows a path without `.` and `..` as far as there are directories.
+    ///
+    /// # Errors
+    /// What stands in the way: something that is no directory, or a symbolic link that leads to none.
+    pub(super) fn locate<'p>(&self, path: &'p [u8]) -> Result<Located<'p>, Refusal> {
+        let (mut here, mut rest, mut links) = (ROOT, path, 0);
+        while let Some((name, after)) = first_part(rest) {
+            let there = match self.entry(here, name) {
+                Err(Refusal::NotFound) => break,
+                Err(refusal) => return Err(refusal),
+                Ok(there) => there,
+            };
+            if first_part(after).is_none() {
+                return Ok(Located {
+                    directory: self.physical_path(here),
+                    missing: rest,
+                    standing: Some(self.kind(there)),
+                });
+            }
+            here = self.follow(here, name, &mut links)?;
+            if !self.is_directory(here) {
+                return Err(Refusal::NotADirectory);
+            }
+            rest = after;
+        }
+        Ok(Located {
+            directory: self.physical_path(here),
+            missing: rest,
+            standing: None,
+        })
+    }
+
+    /// The path of a directory, with no link on the way.
+    fn physical_path(&self, directory: Inode) -> Vec<u8> {
+        let (mut here, mut parts) = (directory, Vec::new());
+        while here != ROOT {
+            let parent = self.parent(here);
+            if let Body::Directory { entries, .. } = self.body(parent) {
+                parts.extend(
+                    entries
+                        .iter()
+                        .find(|(_, link)| link.inode == here)
+                        .map(|(name, _)| name),
+                );
+            }
+            here = parent;
+        }
+        parts
+            .iter()
+            .rev()
+            .flat_map(|name| [&b"/"[..], name])
+            .collect::<Vec<_>>()
+            .concat()
+    }
+
     fn count_link(&self, links: &mut usize) -> Result<(), Refusal> {
         if *links >= self.max_symlinks {
             return Err(Refusal::TooManyLinks);
@@ -366,7 +448,8 @@ impl Rootfs {
             ..
         }) = self.nodes.get_mut(parent.0)
         {
-            entries.insert(name.into(), inode);
+            let layer = self.layer;
+            entries.insert(name.into(), Link { inode, layer });
             self.text_bytes = self.text_bytes.saturating_add(len(name));
         }
         if let Some(node) = self.nodes.get_mut(inode.0) {
@@ -383,7 +466,9 @@ impl Rootfs {
         else {
             return;
         };
-        let Some(inode) = entries.remove(name) else { return };
+        let Some(Link { inode, .. }) = entries.remove(name) else {
+            return;
+        };
         self.text_bytes = self.text_bytes.saturating_sub(len(name));
         let Some(node) = self.nodes.get_mut(inode.0) else {
             return;
@@ -533,13 +618,13 @@ impl Rootfs {
         }
         while let Some((entries, path_len)) = open.last_mut() {
             path.truncate(*path_len);
-            let Some((name, inode)) = entries.next() else {
+            let Some((name, link)) = entries.next() else {
                 open.pop();
                 continue;
             };
             path.push(b'/');
             path.extend_from_slice(name);
-            match self.body(*inode) {
+            match self.body(link.inode) {
                 Body::Directory { entries, .. } => {
                     if !enter(&path) {
                         continue;

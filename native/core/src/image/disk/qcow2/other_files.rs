@@ -1,0 +1,121 @@
+//! The other files that a qcow2 needs: the image below it, and the one that has its clusters.
+//!
+//! An image can name any file of this machine, so only those are opened that lie below the image's own directory
+//! or below the one that was allowed, wherever symbolic links lead.
+
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::{Qcow2, Qcow2Error, looks_like};
+use crate::image::disk::DiskError;
+use crate::image::disk::read_at::{Raw, ReadAt, read_vec};
+
+/// Images below one another.
+const MAX_CHAIN: u32 = 16;
+
+/// Where the other files of an image may lie.
+#[derive(Debug, Clone)]
+pub(in crate::image::disk) struct OtherFiles {
+    /// The directory of the image that names them: none if it has no name itself.
+    directory: Option<PathBuf>,
+    /// Directories below which files may be read, without symbolic links.
+    allowed: Vec<PathBuf>,
+    /// How many images may still be below this one.
+    chain_left: u32,
+}
+
+impl OtherFiles {
+    /// Those of the image at `image`, below its own directory or below `allowed`.
+    pub(in crate::image::disk) fn of(image: Option<&Path>, allowed: Option<&Path>) -> Self {
+        let directory = image.and_then(parent);
+        let allowed = directory.as_deref().into_iter().chain(allowed);
+        Self {
+            allowed: allowed
+                .filter_map(|directory| fs::canonicalize(directory).ok())
+                .collect(),
+            directory,
+            chain_left: MAX_CHAIN,
+        }
+    }
+
+    /// The file that has an image's clusters.
+    pub(super) fn open_data(&self, name: &[u8]) -> Result<Arc<dyn ReadAt>, DiskError> {
+        let (file, _) = self.open(name)?;
+        Ok(Arc::new(Raw::new(file)?))
+    }
+
+    /// The image below another one, of the format that this one says or else of the one it looks like.
+    pub(super) fn open_backing(
+        &self,
+        name: &[u8],
+        format: Option<&[u8]>,
+    ) -> Result<Arc<dyn ReadAt>, DiskError> {
+        let (file, path) = self.open(name)?;
+        let raw: Arc<dyn ReadAt> = Arc::new(Raw::new(file)?);
+        let is_qcow2 = match format {
+            Some(b"qcow2") => true,
+            Some(b"raw") => false,
+            Some(_) => return Err(refused(name, "which is of another format than raw and qcow2")),
+            None => raw.size_bytes() >= 4 && looks_like(&read_vec(raw.as_ref(), 0, 4)?),
+        };
+        if !is_qcow2 {
+            return Ok(raw);
+        }
+        let chain_left = self.chain_left.checked_sub(1);
+        let below = Self {
+            directory: parent(&path),
+            allowed: self.allowed.clone(),
+            chain_left: chain_left
+                .ok_or_else(|| refused(name, "and that without others: more than 16 images in a row"))?,
+        };
+        Ok(Arc::new(Qcow2::open(raw, &below)?))
+    }
+
+    /// A file by the name an image has for it, and its path without symbolic links.
+    fn open(&self, name: &[u8]) -> Result<(File, PathBuf), DiskError> {
+        let before_slash = name.split(|&byte| byte == b'/').next().unwrap_or_default();
+        if before_slash.contains(&b':') {
+            return Err(refused(name, "which is no path but an address"));
+        }
+        let path = Path::new(OsStr::from_bytes(name));
+        let path = match &self.directory {
+            Some(directory) => directory.join(path),
+            None if path.is_absolute() => path.to_owned(),
+            None => return Err(refused(name, "whose directory is not known")),
+        };
+        let unreadable = |error: std::io::Error| Qcow2Error::OtherFileUnreadable {
+            name: name.to_vec(),
+            error: error.to_string(),
+        };
+        let real = fs::canonicalize(path).map_err(unreadable)?;
+        if !self.allowed.iter().any(|allowed| real.starts_with(allowed)) {
+            return Err(refused(name, "which lies outside of the image's own directory"));
+        }
+        // Opening a FIFO could wait for ever.
+        if !real.is_file() {
+            return Err(refused(name, "which is no regular file"));
+        }
+        Ok((File::open(&real).map_err(unreadable)?, real))
+    }
+}
+
+/// The directory of a file, which of a bare name is the current one.
+fn parent(file: &Path) -> Option<PathBuf> {
+    let parent = file.parent()?;
+    Some(if parent.as_os_str().is_empty() {
+        PathBuf::from(".")
+    } else {
+        parent.to_owned()
+    })
+}
+
+fn refused(name: &[u8], why: &'static str) -> DiskError {
+    Qcow2Error::OtherFile {
+        name: name.to_vec(),
+        why,
+    }
+    .into()
+}

@@ -1,0 +1,121 @@
+//! Why a package cannot be read.
+
+use crate::error::{Explain, Place};
+use crate::path::Escaped;
+
+/// Why a package cannot be read. Offsets count the bytes of the file.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PackageError {
+    /// A Debian package that is none.
+    #[error("byte {offset}: {problem}")]
+    DebMalformed {
+        /// Where it is wrong.
+        offset: u64,
+        /// What is wrong.
+        problem: &'static str,
+    },
+    /// A Debian package of a later version, or compressed in a way that `dpkg` does not know.
+    #[error("{problem}")]
+    DebUnsupported {
+        /// What is not read.
+        problem: &'static str,
+    },
+    /// An RPM package whose lead or one of its headers is none.
+    #[error("byte {offset}: {problem}")]
+    RpmMalformed {
+        /// Where the part starts.
+        offset: u64,
+        /// What is wrong.
+        problem: &'static str,
+    },
+    /// An RPM package that ends inside one of its parts.
+    #[error("byte {offset}: the package ends inside its {part}")]
+    RpmTruncated {
+        /// Where the part starts, in the file or in what the payload unpacks to.
+        offset: u64,
+        /// Which one.
+        part: &'static str,
+    },
+    /// An RPM package that is not read.
+    #[error("{problem}")]
+    RpmUnsupported {
+        /// What is not read.
+        problem: &'static str,
+    },
+    /// A part of an RPM package has other bytes than those that are stated.
+    #[error("its {part} has the digest {found}, and {stated} is stated")]
+    RpmDigestMismatch {
+        /// Which part.
+        part: &'static str,
+        /// What the package says.
+        stated: String,
+        /// What the bytes have.
+        found: String,
+    },
+    /// A file of an RPM package has other bytes than those that its header states.
+    #[error("{} has the digest {found}, and the header states {stated}", Escaped(path))]
+    RpmFileDigestMismatch {
+        /// Absolute.
+        path: Vec<u8>,
+        /// What the header says.
+        stated: String,
+        /// What the bytes have.
+        found: String,
+    },
+    /// The payload of an RPM package is not what its header lists.
+    #[error("{}: {problem}", Escaped(path))]
+    RpmPayloadMismatch {
+        /// As the header or the payload has it.
+        path: Vec<u8>,
+        /// What is wrong.
+        problem: &'static str,
+    },
+}
+
+impl Explain for PackageError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::DebMalformed { .. } => "DEB_MALFORMED",
+            Self::DebUnsupported { .. } => "DEB_UNSUPPORTED",
+            Self::RpmMalformed { .. } => "RPM_MALFORMED",
+            Self::RpmTruncated { .. } => "RPM_TRUNCATED",
+            Self::RpmUnsupported { .. } => "RPM_UNSUPPORTED",
+            Self::RpmDigestMismatch { .. } => "RPM_DIGEST_MISMATCH",
+            Self::RpmFileDigestMismatch { .. } => "RPM_FILE_DIGEST_MISMATCH",
+            Self::RpmPayloadMismatch { .. } => "RPM_PAYLOAD_MISMATCH",
+        }
+    }
+
+    fn place(&self) -> Place {
+        let (path, offset_bytes) = match self {
+            Self::DebMalformed { offset, .. }
+            | Self::RpmMalformed { offset, .. }
+            | Self::RpmTruncated { offset, .. } => (None, Some(*offset)),
+            Self::RpmFileDigestMismatch { path, .. } | Self::RpmPayloadMismatch { path, .. } => {
+                (Some(path.clone()), None)
+            }
+            _ => (None, None),
+        };
+        Place {
+            path,
+            offset_bytes,
+            ..Place::default()
+        }
+    }
+
+    fn hint(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::DebMalformed { .. } | Self::RpmMalformed { .. } | Self::RpmTruncated { .. } => {
+                "the package is damaged; fetch it again and compare its checksum with the repository's"
+            }
+            Self::DebUnsupported { .. } => "unpack it with `dpkg-deb -x` and give the directory",
+            Self::RpmUnsupported { .. } => "give the binary package that is installed",
+            Self::RpmDigestMismatch { .. }
+            | Self::RpmFileDigestMismatch { .. }
+            | Self::RpmPayloadMismatch { .. } => {
+                "the package is damaged or was changed; fetch it again and check it with `rpm -K`"
+            }
+        })
+    }
+}

@@ -1,0 +1,71 @@
+//! Where files of a package are once it is installed.
+//!
+//! A package may ship `/lib/x` on systems where `/lib` is a link to `/usr/lib`: the kernel then names the file
+//! `/usr/lib/x`. All distributions that are maintained today have merged these directories.
+
+use crate::image::{Content, ContentId, File, ImageError, Note, Sink, Skip};
+
+/// Directories that are links to those of the same name below `/usr`.
+const MERGED: [&[u8]; 7] = [
+    b"/bin/",
+    b"/sbin/",
+    b"/lib/",
+    b"/lib32/",
+    b"/lib64/",
+    b"/libo32/",
+    b"/libx32/",
+];
+
+/// Passes files on under the paths that they have once they are installed.
+pub(super) struct Installed<'a, 's> {
+    sink: &'a mut dyn Sink<'s>,
+    moved: u64,
+}
+
+impl<'a, 's> Installed<'a, 's> {
+    pub(super) fn new(sink: &'a mut dyn Sink<'s>) -> Self {
+        Self { sink, moved: 0 }
+    }
+
+    /// Says how many files are listed elsewhere than the package says.
+    pub(super) fn finish(self) {
+        if self.moved == 0 {
+            return;
+        }
+        self.sink.note(Note {
+            code: "USR_MERGED",
+            path: None,
+            offset_bytes: None,
+            text: format!(
+                "{} of its files in /bin, /sbin or /lib are listed below /usr, where these directories lead",
+                self.moved
+            ),
+        });
+    }
+}
+
+impl<'s> Sink<'s> for Installed<'_, 's> {
+    fn content(&mut self, content: Content<'s>) -> Result<ContentId, ImageError> {
+        self.sink.content(content)
+    }
+
+    fn file(&mut self, mut file: File) {
+        if MERGED.iter().any(|top| file.path.starts_with(top)) {
+            file.path = [b"/usr", file.path.as_slice()].concat();
+            self.moved = self.moved.saturating_add(1);
+        }
+        self.sink.file(file);
+    }
+
+    fn skip(&mut self, skip: Skip) {
+        self.sink.skip(skip);
+    }
+
+    fn note(&mut self, note: Note) {
+        self.sink.note(note);
+    }
+
+    fn omit(&mut self, error: ImageError) -> Result<(), ImageError> {
+        self.sink.omit(error)
+    }
+}

@@ -1,0 +1,57 @@
+import type { Argv } from 'yargs';
+import type { AttestOptions, PlanDifferences } from '../plan/attest.ts';
+import type { Inspection } from '../plan/step.ts';
+import { one, wholeNumber } from './arguments.ts';
+import type { ParsedArguments } from './command.ts';
+import { escapeControls } from './terminal.ts';
+
+/** Declares what all commands of a plan have. */
+export function declarePlan(yargs: Argv): Argv {
+  return yargs
+    .positional('plan', { type: 'string', demandOption: true, describe: 'The plan, a YAML file' })
+    .option('state', {
+      type: 'string',
+      requiresArg: true,
+      describe: 'Directory of the journal and the policies (default: NAME.state beside NAME.yaml)',
+    })
+    .option('concurrency', {
+      type: 'string',
+      requiresArg: true,
+      describe: 'Steps at the same time (default: 4)',
+    })
+    .option('output', {
+      alias: 'o',
+      type: 'string',
+      requiresArg: true,
+      describe: 'Write to FILE, and its checksum to FILE.sha256',
+    })
+    .option('quiet', { alias: 'q', type: 'boolean', describe: 'Nothing on standard error but errors' });
+}
+
+/** The options as the library takes them. */
+export function readPlanOptions(parsed: ParsedArguments, signal: AbortSignal): AttestOptions {
+  const concurrency = one(parsed, 'concurrency');
+  return {
+    signal,
+    stateDirectory: one(parsed, 'state'),
+    concurrency:
+      concurrency === undefined ? undefined : Math.max(1, wholeNumber(concurrency, '--concurrency')),
+  };
+}
+
+/** Differences as JSON. */
+export function toJson({ steps, isDone, hasFailed }: PlanDifferences): string {
+  const all = [...steps].map(([step, { actions, warnings = [], hasFailed: failed = false, output = {} }]) => {
+    return { step, actions, warnings, hasFailed: failed, found: output };
+  });
+  return `${JSON.stringify({ schemaVersion: 1, isDone, hasFailed, steps: all }, null, 2)}\n`;
+}
+
+/** One step and what is to be said of it. */
+export function drawStep(step: string, mark: string, { actions, warnings = [] }: Inspection): string {
+  const lines = [
+    ...actions.map((action) => `    ${escapeControls(action)}`),
+    ...warnings.map((warning) => `    warning: ${escapeControls(warning)}`),
+  ];
+  return [`${mark}  ${escapeControls(step)}`, ...lines].map((line) => `${line}\n`).join('');
+}
