@@ -42,6 +42,7 @@ export const imageErrorCodes = [
   'SEGMENT_WINDOW_TOO_LARGE',
   // Of a disk image.
   'DIRECTORIES_OVERLAP',
+  'DIRECTORY_NAME_TWICE',
   'DISK_TOO_LARGE',
   'DISK_TOO_MUCH_TEXT',
   'DISK_TRUNCATED',

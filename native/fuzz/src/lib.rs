@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write as _;
+use std::os::unix::fs::FileExt as _;
 
 use ima_assay_core::image::{
     Content, ContentId, File, ImageError, Layer, Limits, Note, Scan, Selection, Sink, Skip, Source,
@@ -15,6 +16,38 @@ pub fn in_memory(bytes: &[u8]) -> fs::File {
     let mut file = fs::File::from(file);
     file.write_all(bytes).expect("memory for the bytes");
     file
+}
+
+const SECTOR_BYTES: usize = 512;
+/// A sector's number and its bytes.
+const RECORD_BYTES: usize = 2 + SECTOR_BYTES;
+
+/// A disk in memory whose sectors are zeros, but for those that the bytes give: the number of each, then what is in it.
+pub fn in_sectors(bytes: &[u8]) -> fs::File {
+    let file = in_memory(&[]);
+    file.set_len(u64::from(u16::MAX) * 512)
+        .expect("memory for a file");
+    for record in bytes.chunks(RECORD_BYTES) {
+        let Some((number, sector)) = record.split_first_chunk() else {
+            continue;
+        };
+        let at = u64::from(u16::from_le_bytes(*number)) * 512;
+        file.write_all_at(sector, at).expect("memory for a sector");
+    }
+    file
+}
+
+/// The bytes that give this disk, as far as a number reaches.
+#[must_use]
+pub fn to_sectors(disk: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for (number, sector) in (0..u16::MAX).zip(disk.chunks(SECTOR_BYTES)) {
+        if sector.iter().any(|byte| *byte != 0) {
+            bytes.extend(number.to_le_bytes());
+            bytes.extend(sector);
+        }
+    }
+    bytes
 }
 
 /// Limits small enough for many runs a second.

@@ -88,6 +88,9 @@ pub enum DiskError {
     /// The directories of a filesystem have more bytes than it has.
     #[error("the directories up to here are larger than the filesystem: they share blocks")]
     DirectoriesOverlap,
+    /// A directory has a name twice, so that nobody knows which file it is.
+    #[error("the directory has a name twice")]
+    NameTwice,
     /// Its paths are longer than what was allowed.
     #[error("the paths of the image have more than {limit} bytes together")]
     TooMuchText {
@@ -127,6 +130,7 @@ impl Explain for DiskError {
             Self::TooLarge { .. } => "DISK_TOO_LARGE",
             Self::TooMuchText { .. } => "DISK_TOO_MUCH_TEXT",
             Self::DirectoriesOverlap => "DIRECTORIES_OVERLAP",
+            Self::NameTwice => "DIRECTORY_NAME_TWICE",
         }
     }
 
@@ -170,7 +174,7 @@ impl Explain for DiskError {
             }
             Self::RootAmbiguous { .. } => Some("name the one with --partition"),
             Self::TooLarge { .. } => Some("if the image is meant to be so, raise --limit max-unpacked-bytes"),
-            Self::DirectoriesOverlap => Some("check a copy of the image with `fsck -n`"),
+            Self::DirectoriesOverlap | Self::NameTwice => Some("check a copy of the image with `fsck -n`"),
             Self::TooMuchText { .. } => Some("if the image is meant to be so, raise --limit max-text-bytes"),
         }
     }

@@ -139,6 +139,11 @@ impl<'a, 'b, 's> Walk<'a, 'b, 's> {
                     continue;
                 }
             };
+            let mut names = HashSet::new();
+            if !entries.iter().all(|(name, _)| names.insert(name)) {
+                self.sink.omit(at(&directory.path, DiskError::NameTwice))?;
+                continue;
+            }
             for (name, entry) in entries {
                 let path = [&directory.path[..], b"/", &name].concat();
                 match filesystem.node(entry) {

@@ -110,3 +110,18 @@ fn a_tiny_image_cannot_claim_files_without_end() {
     run(directory, "debugfs -w -f request image");
     assert_eq!(code(&directory.join("image"), &options()), "DISK_TOO_LARGE");
 }
+
+#[test]
+fn a_name_that_is_there_twice_is_an_error() {
+    let Some(workshop) = workshop(&["mke2fs"]) else {
+        return;
+    };
+    let directory = workshop.path();
+    let mut bytes = small(directory, "-t ext2 -b 1024");
+    // `block` gets the name of its neighbour.
+    let entry = |name: &[u8]| [&[name.len() as u8, 1][..], name].concat();
+    let at = memchr::memmem::find(&bytes, &entry(b"block")).unwrap();
+    bytes[at..at + 7].copy_from_slice(&entry(b"empty"));
+    fs::write(directory.join("image"), &bytes).unwrap();
+    assert_eq!(code(&directory.join("image"), &options()), "DIRECTORY_NAME_TWICE");
+}

@@ -224,13 +224,16 @@ fn found(image: &Arc<Memory>) -> Result<Vec<(String, u64)>, DiskError> {
 fn a_changed_byte_is_an_error_or_changes_nothing() {
     for (name, volumes) in [("dib", 3), ("ring", 4)] {
         let mut bytes = fs::read(fixture(name)).unwrap();
-        let len = bytes.len();
+        // Labels and heads whole, and the text; what is between means nothing.
+        let places: Vec<usize> = (0..bytes.len())
+            .filter(|at| *at < 5120 || bytes[*at] != 0)
+            .collect();
         bytes.resize(200 << 20, 0);
         let image = Arc::new(Memory::new(bytes));
         let good = found(&image).unwrap();
         assert_eq!(good.len(), volumes);
         let mut refused = 0;
-        for at in 0..len {
+        for at in places {
             match image.changed(at, 0x21, found) {
                 Ok(other) => assert_eq!(other, good, "{name}: byte {at}"),
                 Err(error) => {
