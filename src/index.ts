@@ -16,6 +16,8 @@ export type { Extraction } from './image/extract.ts';
 export { OverlayError, planOverlay, writeOverlay } from './image/overlay.ts';
 export type { Addition, Overlay, OverlayOptions, OverlayPlan, Placed, Occupant } from './image/overlay.ts';
 export { findPackages } from './image/packages.ts';
+export { fetchRpmRepository } from './image/rpm-repository.ts';
+export type { FetchOptions, FetchProgress } from './image/rpm-repository.ts';
 export type { PackageOwner } from './image/packages.ts';
 export type { ExtractOptions, ImageSummary, Layer, Limits, Note, Omission } from './image/types.ts';
 export { findAgent, warnOfAgent } from './keylime/agents.ts';

@@ -369,6 +369,14 @@ export declare function loadPolicy(file: Buffer, keys: Array<Buffer>, control: C
  */
 export declare function locate(source: Buffer, paths: Array<Buffer>, control: Control): Promise<string>
 
+/**
+ * Says as JSON text which files a directory lacks that has the index of a repository.
+ *
+ * # Errors
+ * By the promise, what is wrong with the metadata that are there.
+ */
+export declare function missingOfRepository(directory: Buffer, limits: LimitArguments, control: Control): Promise<string>
+
 /** A name that is nearly the one that was asked for. */
 export interface NearRow {
   /** How they differ. */

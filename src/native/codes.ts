@@ -91,9 +91,12 @@ export const imageErrorCodes = [
   'OCI_PLATFORM_MISSING',
   'OCI_TOO_DEEP',
   'OCI_TOO_MANY_DOCUMENTS',
-  // Of a package.
+  // Of a package, or a repository of packages.
   'DEB_MALFORMED',
   'DEB_UNSUPPORTED',
+  'REPOSITORY_FILE_MISSING',
+  'REPOSITORY_FILE_WRONG',
+  'REPOSITORY_MALFORMED',
   'RPM_DIGEST_MISMATCH',
   'RPM_FILE_DIGEST_MISMATCH',
   'RPM_MALFORMED',

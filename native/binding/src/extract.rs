@@ -77,7 +77,7 @@ pub struct LimitArguments {
 }
 
 impl LimitArguments {
-    fn into_limits(self) -> Limits {
+    pub(crate) fn into_limits(self) -> Limits {
         let defaults = Limits::default();
         let bytes = |given: Option<f64>, default: u64| given.map_or(default, whole);
         let count = |given: Option<f64>, default: usize| {

@@ -9,6 +9,7 @@ pub mod loaded_policy;
 pub mod locate;
 pub mod policy;
 pub mod policy_file;
+pub mod repository;
 pub mod verify;
 
 use napi_derive::napi;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::disk::{self, Disk};
 use super::initramfs::{self, Initramfs};
 use super::oci::{self, Container};
-use super::package::{self, Deb, Rpm};
+use super::package::{self, Deb, Repository, Rpm};
 use super::tar::Tar;
 use super::uki::{self, Uki};
 use super::{ImageError, Limits, Source, SourceError, Tree};
@@ -79,6 +79,9 @@ fn open_image(name: &[u8], limits: &Limits, control: &Arc<Control>) -> Result<Bo
     if metadata.is_dir() {
         if oci::is_layout(path) {
             return Ok(Box::new(Container::in_directory(path)));
+        }
+        if package::is_repository(path) {
+            return Ok(Box::new(Repository::open(path)));
         }
         if is_skopeo_directory(path) {
             return Err(ImageError::ContainerImage);

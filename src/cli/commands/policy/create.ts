@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Argv } from 'yargs';
@@ -46,59 +47,94 @@ export const command: Command = {
         'a policy, and what a node measured at boot',
       ),
   run: async (parsed, { signal }) => {
-    const images = await findImages(parsed);
-    const lists = readLists(parsed);
-    const policies = [...many(parsed, 'base-policy'), ...many(parsed, 'allowlist')];
-    const excludeLists = many(parsed, 'exclude-list');
-    const keys = many(parsed, 'add-ima-signature-verification-key');
-    const files = [...images, ...policies, ...lists, ...excludeLists, ...keys];
-    checkInputs(files, many(parsed, 'exclude'));
-    const manifest = one(parsed, 'checksum');
-    const output = one(parsed, 'output');
-    if (manifest !== undefined && (output === undefined || output === '-')) {
-      throw new UsageError('ARGUMENT_INVALID', { problem: '--checksum needs a policy in a file: --output' });
-    }
-    const extraction = images.length === 0 ? undefined : await extract(images, parsed, signal);
-    const policy = await composeRuntimePolicy(
-      {
-        images: allowlistsOf(extraction),
-        policies,
-        measurementLists: lists,
-        excludeLists,
-        excludes: many(parsed, 'exclude'),
-        keys,
-        ignoredKeyrings: many(parsed, 'ignored-keyrings'),
-      },
-      {
-        ...readChoices(parsed),
-        policyKeys: many(parsed, 'policy-key'),
-        fromLists: [
-          ...(flag(parsed, 'hashes') ? (['digests'] as const) : []),
-          ...(flag(parsed, 'keyrings') ? (['keyrings'] as const) : []),
-          ...(flag(parsed, 'ima-buf') ? (['ima-buf'] as const) : []),
-        ],
-        signal,
-      },
-    );
-    const isLegacy = flag(parsed, 'show-legacy-allowlist');
-    const form = readForm(parsed, 'format') ?? (isLegacy ? 'allowlist' : 'runtime-policy');
-    const code = await writePolicy(policy, form, parsed, { timestamp: timestampNow(), signal });
-    if (extraction !== undefined) {
-      if (!flag(parsed, 'quiet')) summarise(extraction);
-      reportOmissions(extraction.sources);
-    }
-    if (manifest !== undefined && output !== undefined) {
-      const { leftOut } = await writeManifest(manifest, [output, ...files], { signal });
-      for (const name of leftOut) warn(`${manifest} has no line for ${name}: it is no file`);
-    }
-    return extraction === undefined || extraction.omittedCount === 0 ? code : exitCodes.undecided;
+    // Undone work is taken away whatever happens, and most policies need none of it.
+    const remote = many(parsed, 'remote-rpm-repo');
+    if (remote.length === 0) return create(parsed, new Map(), signal);
+    const { copyRepositories } = await import('../../remote-repositories.ts');
+    const { limits } = readImageOptions(parsed);
+    const copies = await copyRepositories(remote, { limits, quiet: flag(parsed, 'quiet'), signal });
+    return create(parsed, copies.urls, signal).finally(copies.remove);
   },
 };
+
+/** Makes the policy. `copies` are directories with copies of remote repositories, and their URLs. */
+async function create(
+  parsed: ParsedArguments,
+  copies: ReadonlyMap<string, string>,
+  signal: AbortSignal,
+): Promise<number> {
+  const local = await findImages(parsed);
+  const images = [...local, ...copies.keys()];
+  const lists = readLists(parsed);
+  const policies = [...many(parsed, 'base-policy'), ...many(parsed, 'allowlist')];
+  const excludeLists = many(parsed, 'exclude-list');
+  const keys = many(parsed, 'add-ima-signature-verification-key');
+  const files = [...local, ...policies, ...lists, ...excludeLists, ...keys];
+  checkInputs([...files, ...copies.keys()], many(parsed, 'exclude'));
+  const manifest = one(parsed, 'checksum');
+  const output = one(parsed, 'output');
+  if (manifest !== undefined && (output === undefined || output === '-')) {
+    throw new UsageError('ARGUMENT_INVALID', { problem: '--checksum needs a policy in a file: --output' });
+  }
+  const extraction = images.length === 0 ? undefined : renamed(await extract(images, parsed, signal), copies);
+  const policy = await composeRuntimePolicy(
+    {
+      images: allowlistsOf(extraction),
+      policies,
+      measurementLists: lists,
+      excludeLists,
+      excludes: many(parsed, 'exclude'),
+      keys,
+      ignoredKeyrings: many(parsed, 'ignored-keyrings'),
+    },
+    {
+      ...readChoices(parsed),
+      policyKeys: many(parsed, 'policy-key'),
+      fromLists: [
+        ...(flag(parsed, 'hashes') ? (['digests'] as const) : []),
+        ...(flag(parsed, 'keyrings') ? (['keyrings'] as const) : []),
+        ...(flag(parsed, 'ima-buf') ? (['ima-buf'] as const) : []),
+      ],
+      signal,
+    },
+  );
+  const isLegacy = flag(parsed, 'show-legacy-allowlist');
+  const form = readForm(parsed, 'format') ?? (isLegacy ? 'allowlist' : 'runtime-policy');
+  const code = await writePolicy(policy, form, parsed, { timestamp: timestampNow(), signal });
+  if (extraction !== undefined) {
+    if (!flag(parsed, 'quiet')) summarise(extraction);
+    reportOmissions(extraction.sources);
+  }
+  if (manifest !== undefined && output !== undefined) {
+    const { leftOut } = await writeManifest(manifest, [output, ...files], { signal });
+    for (const name of leftOut) warn(`${manifest} has no line for ${name}: it is no file`);
+  }
+  return extraction === undefined || extraction.omittedCount === 0 ? code : exitCodes.undecided;
+}
+
+/** What was extracted, by the names that the user gave. */
+function renamed(extraction: Extraction, copies: ReadonlyMap<string, string>): Extraction {
+  const sources = extraction.sources.map((source) => ({
+    ...source,
+    name: copies.get(source.name) ?? source.name,
+  }));
+  return { ...extraction, sources };
+}
 
 function declareSources(yargs: Argv): Argv {
   return yargs
     .option('rootfs', { ...valued, describe: 'Root filesystem: the same as SOURCE (repeatable)' })
     .option('ramdisk-dir', { ...valued, describe: 'Directory whose files initr* are images (repeatable)' })
+    .option('local-rpm-repo', {
+      ...valued,
+      alias: 'l',
+      describe: 'Directory with repodata: all its packages are images (repeatable)',
+    })
+    .option('remote-rpm-repo', {
+      ...valued,
+      alias: 'r',
+      describe: 'The same by https: URL, fetched into a temporary directory (repeatable)',
+    })
     .option('skip-path', { ...valued, alias: 's', describe: 'As --skip, with commas between paths' })
     .option('algorithm', {
       ...valued,
@@ -160,6 +196,15 @@ async function findImages(parsed: ParsedArguments): Promise<readonly string[]> {
       });
     }
     found.push(...images.map((name) => join(directory, name)));
+  }
+  for (const directory of many(parsed, 'local-rpm-repo')) {
+    if (!existsSync(join(directory, 'repodata/repomd.xml'))) {
+      throw new UsageError('SOURCE_NOT_FOUND', {
+        problem: `${directory} is no repository: it has no repodata/repomd.xml`,
+        hint: 'give the directory that createrepo_c was run on',
+      });
+    }
+    found.push(directory);
   }
   return [...new Set(found)];
 }

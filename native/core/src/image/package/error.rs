@@ -1,6 +1,7 @@
 //! Why a package cannot be read.
 
 use crate::error::{Explain, Place};
+use crate::image::ImageError;
 use crate::path::Escaped;
 
 /// Why a package cannot be read. Offsets count the bytes of the file.
@@ -71,6 +72,39 @@ pub enum PackageError {
         /// What is wrong.
         problem: &'static str,
     },
+    /// Metadata of a repository that are none, or contradict themselves.
+    #[error("{}: {problem}", Escaped(name.as_bytes()))]
+    RepositoryMalformed {
+        /// The file of metadata, or the package.
+        name: String,
+        /// What is wrong.
+        problem: &'static str,
+    },
+    /// What the metadata name is not there.
+    #[error("{} is not in the repository", Escaped(name.as_bytes()))]
+    RepositoryFileMissing {
+        /// Its path.
+        name: String,
+    },
+    /// A file is not the one that the metadata state.
+    #[error("{} has {found}, and {stated} is stated", Escaped(name.as_bytes()))]
+    RepositoryFileWrong {
+        /// Its path.
+        name: String,
+        /// Size or checksum by the metadata.
+        stated: String,
+        /// Size or checksum of the file.
+        found: String,
+    },
+    /// A package of a repository cannot be read.
+    #[error("{}: {error}", Escaped(package.as_bytes()))]
+    InRepository {
+        /// Its path in the repository.
+        package: String,
+        /// What is wrong with it.
+        #[source]
+        error: Box<ImageError>,
+    },
 }
 
 impl Explain for PackageError {
@@ -84,6 +118,10 @@ impl Explain for PackageError {
             Self::RpmDigestMismatch { .. } => "RPM_DIGEST_MISMATCH",
             Self::RpmFileDigestMismatch { .. } => "RPM_FILE_DIGEST_MISMATCH",
             Self::RpmPayloadMismatch { .. } => "RPM_PAYLOAD_MISMATCH",
+            Self::RepositoryMalformed { .. } => "REPOSITORY_MALFORMED",
+            Self::RepositoryFileMissing { .. } => "REPOSITORY_FILE_MISSING",
+            Self::RepositoryFileWrong { .. } => "REPOSITORY_FILE_WRONG",
+            Self::InRepository { error, .. } => error.code(),
         }
     }
 
@@ -95,6 +133,7 @@ impl Explain for PackageError {
             Self::RpmFileDigestMismatch { path, .. } | Self::RpmPayloadMismatch { path, .. } => {
                 (Some(path.clone()), None)
             }
+            Self::InRepository { error, .. } => return error.place(),
             _ => (None, None),
         };
         Place {
@@ -116,6 +155,11 @@ impl Explain for PackageError {
             | Self::RpmPayloadMismatch { .. } => {
                 "the package is damaged or was changed; fetch it again and check it with `rpm -K`"
             }
+            Self::RepositoryMalformed { .. } => "make the metadata anew with `createrepo_c`",
+            Self::RepositoryFileMissing { .. } | Self::RepositoryFileWrong { .. } => {
+                "the repository was not copied whole, or changed meanwhile; copy it again, or run `createrepo_c`"
+            }
+            Self::InRepository { error, .. } => return error.hint(),
         })
     }
 }

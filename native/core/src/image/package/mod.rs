@@ -1,14 +1,17 @@
-//! Packages: the files of a `.deb` or `.rpm` at the paths they are installed at.
+//! Packages: the files of a `.deb` or `.rpm`, or of all packages of a repository, at the paths they are installed at.
 
 mod deb;
 mod error;
 mod installed;
+mod repository;
 mod rpm;
 #[cfg(test)]
 mod tests;
 
 pub use deb::Deb;
 pub use error::PackageError;
+pub(super) use repository::is_repository;
+pub use repository::{MissingFile, Repository, missing_of_repository};
 pub use rpm::Rpm;
 
 /// Whether the first bytes of a file are those of a Debian package.

@@ -185,6 +185,14 @@ impl Files {
         Ok(files)
     }
 
+    /// Whether there is a file at a path or below it.
+    pub(super) fn has(&self, path: &[u8]) -> bool {
+        self.all.iter().any(|listed| {
+            let rest = listed.path.strip_prefix(path);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
+        })
+    }
+
     /// The file at a path as the payload has it: `./usr/bin/x`, with a leading slash, or without either.
     pub(super) fn find(&self, name: &[u8]) -> Option<usize> {
         let name = name

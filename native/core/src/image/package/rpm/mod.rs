@@ -14,6 +14,7 @@ mod header;
 mod payload;
 
 use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::FileExt as _;
 
@@ -243,18 +244,30 @@ impl Headers {
     }
 }
 
-impl Source for Rpm {
-    fn size_bytes(&self) -> Option<u64> {
-        Some(self.size_bytes)
-    }
+/// What was met in a package.
+pub(super) struct Met {
+    facts: Vec<(&'static str, Fact)>,
+    pub(super) files: u64,
+}
 
-    fn scan<'s>(&'s self, scan: &Scan<'_>, sink: &mut dyn Sink<'s>) -> Result<Layer, ImageError> {
+impl Rpm {
+    /// Hands over the files at the paths that the package has, and says what was met. The paths to
+    /// skip that are met are taken out of `unmet`.
+    ///
+    /// # Errors
+    /// As of [`Source::scan`].
+    pub(super) fn read<'s>(
+        &self,
+        scan: &Scan<'_>,
+        sink: &mut dyn Sink<'s>,
+        unmet: &mut BTreeSet<&[u8]>,
+    ) -> Result<Met, ImageError> {
         let headers = self.headers()?;
         let files = Files::read(&headers.header, headers.offset, scan.limits)?;
-        let mut sink = Installed::new(sink);
-        let mut payload = Payload::new(&files, scan, &mut sink);
+        let mut payload = Payload::new(&files, scan, sink);
         let read = self.read_payload(&headers, &mut payload, scan)?;
         let count = payload.finish()?;
+        unmet.retain(|path| !files.has(path));
         let mut note = |code, text: &str| {
             sink.note(Note {
                 code,
@@ -272,17 +285,34 @@ impl Source for Rpm {
                 "the digests that the header states of its files are of no known algorithm and were not compared",
             );
         }
-        sink.finish();
         let compression = read.compression.map_or("none", Compression::name);
+        let facts = vec![
+            ("name", Fact::Text(headers.name()?)),
+            ("compression", Fact::Text(compression.to_owned())),
+            ("signature", Fact::Text("unchecked".to_owned())),
+            ("files", Fact::Number(count)),
+        ];
+        Ok(Met { facts, files: count })
+    }
+}
+
+impl Source for Rpm {
+    fn size_bytes(&self) -> Option<u64> {
+        Some(self.size_bytes)
+    }
+
+    fn scan<'s>(&'s self, scan: &Scan<'_>, sink: &mut dyn Sink<'s>) -> Result<Layer, ImageError> {
+        let mut sink = Installed::new(sink);
+        let mut unmet = scan.selection.asked().collect();
+        let Met { facts, .. } = self.read(scan, &mut sink, &mut unmet)?;
+        for path in unmet {
+            sink.note(Note::unmet_skip(path, "there is no such path in the package"));
+        }
+        sink.finish();
         Ok(Layer {
             kind: "rpm",
             size_bytes: Some(self.size_bytes),
-            facts: vec![
-                ("name", Fact::Text(headers.name()?)),
-                ("compression", Fact::Text(compression.to_owned())),
-                ("signature", Fact::Text("unchecked".to_owned())),
-                ("files", Fact::Number(count)),
-            ],
+            facts,
             ..Layer::default()
         })
     }

@@ -271,18 +271,6 @@ impl<'a, 'b, 's> Payload<'a, 'b, 's> {
                 size_bytes: listed.size_bytes,
             });
         }
-        for path in self.scan.selection.asked() {
-            let is_there = |listed: &Listed| {
-                listed
-                    .path
-                    .strip_prefix(path)
-                    .is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
-            };
-            if !self.files.all.iter().any(is_there) {
-                self.sink
-                    .note(Note::unmet_skip(path, "there is no such path in the package"));
-            }
-        }
         Ok(count)
     }
 }
