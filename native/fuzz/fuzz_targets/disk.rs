@@ -16,7 +16,7 @@ fuzz_target!(|bytes: &[u8]| {
 });
 
 fn read(file: impl Fn() -> File) {
-    let disk = match Disk::open(file()) {
+    let disk = match Disk::open(file(), None, None) {
         Ok(disk) => disk,
         Err(error) => return check_error(&error),
     };

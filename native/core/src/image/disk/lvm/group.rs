@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use super::segment::{Pieces, Segment};
 use super::text::{self, Section, Value};
-use super::{LogicalVolume, LvmError, Name};
+use super::{LogicalVolume, LvmError, Name, Physical, impossible};
 use crate::image::disk::DiskError;
 use crate::image::disk::number::index;
 use crate::image::disk::read_at::{Part, ReadAt};
@@ -20,15 +20,12 @@ const SECTOR_BYTES: u64 = 512;
 /// Volumes of a group: as many as a GPT has partitions.
 const MAX_VOLUMES: usize = 8192;
 
-/// Physical volumes by their ids, as their labels have them.
-type Physical = BTreeMap<String, Arc<dyn ReadAt>>;
-
 /// A volume group.
 pub(super) struct Group {
     pub(super) id: String,
     /// Counts up with every change.
     pub(super) generation: u64,
-    name: String,
+    pub(super) name: String,
     extent_bytes: u64,
     /// By the names that the segments use.
     physical: BTreeMap<String, Member>,
@@ -120,12 +117,7 @@ impl Group {
         if let Some(kind) = self.snapshots.get(&name.volume) {
             return Err(unsupported(name, kind));
         }
-        let impossible = |problem| {
-            DiskError::from(LvmError::Impossible {
-                volume: name.path(),
-                problem,
-            })
-        };
+        let impossible = |problem| impossible(name, problem);
         let count = section.number("segment_count").filter(|count| *count > 0);
         let count = count.ok_or_else(|| impossible("it has no segments"))?;
         let mut segments = Vec::new();
@@ -163,12 +155,7 @@ impl Group {
         if !matches!(kind, "striped" | "linear") {
             return Err(unsupported(name, kind));
         }
-        let impossible = |problem| {
-            DiskError::from(LvmError::Impossible {
-                volume: name.path(),
-                problem,
-            })
-        };
+        let impossible = |problem| impossible(name, problem);
         let (stripes, rest) = section.list("stripes").as_chunks::<2>();
         let count = u64::try_from(stripes.len()).unwrap_or(u64::MAX);
         if stripes.is_empty() || !rest.is_empty() || section.number("stripe_count") != Some(count) {
@@ -204,12 +191,16 @@ impl Group {
             let (Some(at), true) = (at, is_inside) else {
                 return Err(impossible("a stripe is not on its physical volume"));
             };
-            let Some(volume) = physical.get(&member.id) else {
-                return Err(LvmError::PhysicalVolumeMissing {
-                    volume: name.path(),
-                    missing: member.id.clone(),
+            let volume = match physical.get(&member.id).map(Vec::as_slice) {
+                Some([volume]) => volume,
+                Some(_) => return Err(impossible("the image has a physical volume of it twice")),
+                None => {
+                    return Err(LvmError::PhysicalVolumeMissing {
+                        volume: name.path(),
+                        missing: member.id.clone(),
+                    }
+                    .into());
                 }
-                .into());
             };
             let size = piece_extents.saturating_mul(self.extent_bytes);
             pieces.push(Arc::new(Part::new(Arc::clone(volume), at, size)));
@@ -290,7 +281,10 @@ mod tests {
     }
 
     fn volumes(text: &str, disks: u8) -> Result<Vec<LogicalVolume>, DiskError> {
-        let physical = (0..disks).map(|number| (format!("p{number}"), Arc::new(Numbered(number)) as _));
+        let physical = (0..disks).map(|number| {
+            let volume: Arc<dyn ReadAt> = Arc::new(Numbered(number));
+            (format!("p{number}"), vec![volume])
+        });
         Ok(Group::parse(text.as_bytes())?.volumes(&physical.collect()))
     }
 

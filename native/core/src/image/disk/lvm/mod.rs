@@ -23,6 +23,14 @@ pub(super) use label::looks_like;
 use super::DiskError;
 use super::read_at::ReadAt;
 
+/// Physical volumes by their ids. A copy of one has the id of the first.
+type Physical = BTreeMap<String, Vec<Arc<dyn ReadAt>>>;
+
+fn impossible(name: &Name, problem: &'static str) -> DiskError {
+    let volume = name.path();
+    LvmError::Impossible { volume, problem }.into()
+}
+
 /// What a logical volume is called.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Name {
@@ -59,12 +67,12 @@ pub(super) struct Found {
 
 /// Puts the logical volumes of these physical ones together.
 pub(super) fn assemble(physical: &[Arc<dyn ReadAt>]) -> Found {
-    let mut by_id = BTreeMap::new();
+    let mut by_id = Physical::new();
     let mut groups: Vec<Group> = Vec::new();
     let mut failed = Vec::new();
     for (number, volume) in physical.iter().enumerate() {
         let found = label::Label::read(volume.as_ref()).and_then(|label| {
-            by_id.insert(label.id, Arc::clone(volume));
+            by_id.entry(label.id).or_default().push(Arc::clone(volume));
             label.text.map(|text| Group::parse(&text)).transpose()
         });
         match found {
@@ -75,8 +83,19 @@ pub(super) fn assemble(physical: &[Arc<dyn ReadAt>]) -> Found {
     // Of a group's metadata the newest counts: a physical volume may have been away when it was last written.
     groups.sort_by(|left, right| (&left.id, right.generation).cmp(&(&right.id, left.generation)));
     groups.dedup_by(|older, newest| older.id == newest.id);
-    Found {
-        volumes: groups.iter().flat_map(|group| group.volumes(&by_id)).collect(),
-        failed,
+    let mut volumes = Vec::new();
+    for group in &groups {
+        let is_alone = groups.iter().filter(|other| other.name == group.name).count() == 1;
+        volumes.extend(group.volumes(&by_id).into_iter().map(|volume| match is_alone {
+            true => volume,
+            false => LogicalVolume {
+                bytes: Err(impossible(
+                    &volume.name,
+                    "another group of the image has the name of its group",
+                )),
+                ..volume
+            },
+        }));
     }
+    Found { volumes, failed }
 }

@@ -246,3 +246,25 @@ fn a_changed_byte_is_an_error_or_changes_nothing() {
         assert!(refused > 2000, "{name}: {refused}");
     }
 }
+
+#[test]
+fn what_the_image_has_twice_is_refused() {
+    let load = |name: &str| {
+        let mut bytes = fs::read(fixture(name)).unwrap();
+        bytes.resize(200 << 20, 0);
+        let volume: Arc<dyn ReadAt> = Arc::new(Memory::new(bytes));
+        volume
+    };
+    let codes = |volumes: &[Arc<dyn ReadAt>]| -> Vec<_> {
+        let found = assemble(volumes);
+        assert!(found.failed.is_empty());
+        let codes = found
+            .volumes
+            .into_iter()
+            .map(|volume| volume.bytes.map_or_else(|error| error.code(), |_| "read"));
+        codes.collect()
+    };
+    let (dib, ring) = (load("dib"), load("ring"));
+    assert_eq!(codes(&[Arc::clone(&dib), ring]), ["read"; 7]);
+    assert_eq!(codes(&[Arc::clone(&dib), dib]), ["LVM_CORRUPT"; 3]);
+}
