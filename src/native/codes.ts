@@ -6,6 +6,7 @@ export const imageErrorCodes = [
   'CONTAINER_IMAGE',
   'FILE_CHANGED',
   'FORMAT_UNKNOWN',
+  'FORMAT_UNREAD',
   'IMAGE_EMPTY',
   'IMAGE_UNREADABLE',
   'INPUT_TOO_LARGE',

@@ -36,6 +36,14 @@ pub enum ImageError {
         /// The first bytes, at most 16.
         head: Vec<u8>,
     },
+    /// A format that is known and not read.
+    #[error("it is {what}, which is not read")]
+    FormatUnread {
+        /// What it is.
+        what: &'static str,
+        /// What to do with it.
+        hint: &'static str,
+    },
     /// The input is empty.
     #[error("the input is empty")]
     Empty,
@@ -136,6 +144,7 @@ impl Explain for ImageError {
             Self::Cancelled => "CANCELLED",
             Self::Stopped => "STOPPED",
             Self::UnknownFormat { .. } => "FORMAT_UNKNOWN",
+            Self::FormatUnread { .. } => "FORMAT_UNREAD",
             Self::Empty => "IMAGE_EMPTY",
             Self::ContainerImage => "CONTAINER_IMAGE",
             Self::InputTooLarge { .. } => "INPUT_TOO_LARGE",
@@ -170,7 +179,7 @@ impl Explain for ImageError {
             | Self::NothingListed { .. }
             | Self::SignaturesTooLarge { .. }
             | Self::InputTooLarge { .. } => Place::default(),
-            Self::UnknownFormat { .. } | Self::Empty => Place {
+            Self::UnknownFormat { .. } | Self::FormatUnread { .. } | Self::Empty => Place {
                 offset_bytes: Some(0),
                 ..Place::default()
             },
@@ -200,6 +209,7 @@ impl Explain for ImageError {
             Self::UnknownFormat { .. } => Some(
                 "an initramfs, a UKI, a tar archive, a container image, a package, a disk image (raw or qcow2) or a directory is expected",
             ),
+            Self::FormatUnread { hint, .. } => Some(hint),
             Self::Empty => Some("check how the file was copied"),
             Self::ContainerImage => Some("copy it into an OCI layout: skopeo copy dir:DIRECTORY oci:LAYOUT"),
             Self::InputTooLarge { .. } => Some("save it to a file, or raise --limit max-spooled-bytes"),

@@ -32,6 +32,7 @@ pub mod tar;
 mod testing;
 mod tree;
 pub mod uki;
+mod unread;
 
 pub use error::ImageError;
 pub use extract::{ExtractOptions, Extraction, SourceError, extract, inspect};

@@ -13,12 +13,13 @@ use super::oci::{self, Container};
 use super::package::{self, Deb, Repository, Rpm};
 use super::tar::Tar;
 use super::uki::{self, Uki};
+use super::unread;
 use super::{ImageError, Limits, Source, SourceError, Tree};
 use crate::input::{Input, STANDARD_INPUT};
 use ima_assay_digest::Control;
 
-/// Bytes looked at to tell a format: the longest section table of a UKI lies within them.
-const HEAD_BYTES: u64 = 16 << 10;
+/// Bytes looked at to tell a format: btrfs has its mark behind 64 KiB.
+const HEAD_BYTES: u64 = 68 << 10;
 
 /// Takes the file and its name.
 type Open = fn(File, Vec<u8>, &Limits) -> Result<Box<dyn Source>, ImageError>;
@@ -132,6 +133,9 @@ fn open_file(
     match FORMATS.iter().find(|format| (format.detect)(&head)) {
         Some(format) => (format.open)(file, name.to_vec(), limits),
         None => {
+            if let Some((what, hint)) = unread::name_of(&head) {
+                return Err(ImageError::FormatUnread { what, hint });
+            }
             head.truncate(16);
             Err(ImageError::UnknownFormat { head })
         }
@@ -162,4 +166,43 @@ fn spool(limit: u64, control: &Arc<Control>) -> Result<File, ImageError> {
     }
     file.rewind().map_err(|error| failed(STANDARD_INPUT, error))?;
     Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Explain as _;
+    use crate::testing::{has_tool, run};
+
+    /// Made by the programs that make them, as far as these are installed.
+    #[test]
+    fn what_is_known_and_not_read_is_named() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path();
+        for (tools, line, what) in [
+            (&["qemu-img"][..], "qemu-img create -q -f vmdk image 4M", "VMDK"),
+            (&["qemu-img"], "qemu-img create -q -f vdi image 4M", "VDI"),
+            (&["qemu-img"], "qemu-img create -q -f vpc image 4M", "VHD"),
+            (&["qemu-img"], "qemu-img create -q -f vhdx image 4M", "VHDX"),
+            (&["mkswap"], "mkswap -q image", "swap"),
+        ] {
+            if !tools.iter().all(|tool| has_tool(tool)) {
+                continue;
+            }
+            make(path, line);
+            let name = path.join("image");
+            let error = open(name.as_os_str().as_bytes(), &Limits::default(), &Arc::default())
+                .err()
+                .unwrap();
+            assert_eq!(error.code(), "FORMAT_UNREAD", "{line}: {error}");
+            assert!(error.to_string().contains(what), "{line}: {error}");
+            assert!(error.hint().is_some(), "{line}");
+        }
+    }
+
+    fn make(directory: &Path, line: &str) {
+        let file = File::create(directory.join("image")).unwrap();
+        file.set_len(4 << 20).unwrap();
+        run(directory, line);
+    }
 }

@@ -1,0 +1,44 @@
+//! Formats that are told by their mark and not read, so that an error can name them.
+
+const CONVERT: &str = "convert it first: `qemu-img convert -O qcow2 IMAGE disk.qcow2`";
+const MOUNT: &str = "mount it and give the directory";
+
+/// What it is called, where its mark stands, the mark, and what to do with it.
+type Row = (&'static str, usize, &'static [u8], &'static str);
+
+const ROWS: [Row; 11] = [
+    ("a VMDK disk", 0, b"KDMV", CONVERT),
+    ("a VMDK disk", 0, b"# Disk DescriptorFile", CONVERT),
+    ("a VDI disk", 0x40, b"\x7f\x10\xda\xbe", CONVERT),
+    ("a VHD disk", 0, b"conectix", CONVERT),
+    ("a VHDX disk", 0, b"vhdxfile", CONVERT),
+    (
+        "encrypted with LUKS",
+        0,
+        b"LUKS\xba\xbe",
+        "open it with `cryptsetup`, and give the directory that it is mounted on",
+    ),
+    (
+        "a squashfs filesystem",
+        0,
+        b"hsqs",
+        "unpack it with `unsquashfs`, and give the directory",
+    ),
+    (
+        "an EROFS filesystem",
+        1024,
+        b"\xe2\xe1\xf5\xe0",
+        "unpack it with `fsck.erofs --extract=DIRECTORY`, and give the directory",
+    ),
+    ("an ISO 9660 filesystem", 0x8001, b"CD001", MOUNT),
+    ("a btrfs filesystem", 0x1_0040, b"_BHRfS_M", MOUNT),
+    ("swap space", 4086, b"SWAPSPACE2", "it has no files"),
+];
+
+/// What the first bytes of a file are, and what to do with it.
+pub(super) fn name_of(head: &[u8]) -> Option<(&'static str, &'static str)> {
+    let row = ROWS
+        .iter()
+        .find(|(_, at, mark, _)| head.get(*at..).is_some_and(|rest| rest.starts_with(mark)))?;
+    Some((row.0, row.3))
+}
