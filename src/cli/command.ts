@@ -18,6 +18,10 @@ export interface Command {
   readonly subcommands?: readonly Command[];
   /** Declares options and examples: all help is made from them. */
   readonly options: (yargs: Argv) => Argv;
+  /** Options that name files it writes. Default: `output`. */
+  readonly writes?: readonly string[];
+  /** What it reads that may be written over, since the new version of it is what comes out. Default: nothing. */
+  readonly mayReplace?: readonly string[];
   /** Does the work and returns the exit code. */
   readonly run: (parsed: ParsedArguments, context: CommandContext) => Promise<number>;
 }

@@ -14,6 +14,9 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit(exitCodes.undecided);
 });
 
+// Nobody reads the notes any more; the work and its exit code stay what they are.
+process.stderr.on('error', () => undefined);
+
 const args = process.argv.slice(2);
 try {
   if (args.length === 1 && (args[0] === '--version' || args[0] === '-V')) {

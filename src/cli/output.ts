@@ -8,6 +8,8 @@ export interface Destination {
   readonly signal: AbortSignal;
 }
 
+const LINE_END = 0x0a;
+
 /**
  * Writes data to standard output, or to a file together with its checksum file.
  * @returns the files that were written
@@ -17,10 +19,14 @@ export async function writeData(
   { output, signal }: Destination,
 ): Promise<readonly WrittenFile[]> {
   if (output === undefined || output === '-') {
+    let last = LINE_END;
     for await (const piece of pieces) {
       signal.throwIfAborted();
       if (!process.stdout.write(piece)) await once(process.stdout, 'drain', { signal });
+      last = piece.at(-1) ?? last;
     }
+    // Keylime's own files end without one; on a terminal the next line would stick to it.
+    if (process.stdout.isTTY && last !== LINE_END) process.stdout.write('\n');
     return [];
   }
   return writeAtomically(output, pieces, { checksum: true, signal });

@@ -1,6 +1,7 @@
 import type { Argv } from 'yargs';
 import type { AttestOptions, PlanDifferences } from '../plan/attest.ts';
 import type { Inspection } from '../plan/step.ts';
+import { UsageError } from '../usage.ts';
 import { one, wholeNumber } from './arguments.ts';
 import type { ParsedArguments } from './command.ts';
 import { escapeControls } from './terminal.ts';
@@ -34,9 +35,14 @@ export function readPlanOptions(parsed: ParsedArguments, signal: AbortSignal): A
   return {
     signal,
     stateDirectory: one(parsed, 'state'),
-    concurrency:
-      concurrency === undefined ? undefined : Math.max(1, wholeNumber(concurrency, '--concurrency')),
+    concurrency: concurrency === undefined ? undefined : requirePositive(concurrency),
   };
+}
+
+function requirePositive(text: string): number {
+  const value = wholeNumber(text, '--concurrency');
+  if (value > 0) return value;
+  throw new UsageError('ARGUMENT_INVALID', { problem: '--concurrency must be 1 or more' });
 }
 
 /** Differences as JSON. */

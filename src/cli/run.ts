@@ -5,6 +5,7 @@ import { UsageError } from '../usage.ts';
 import { fromSentinel, toSentinels } from './arguments.ts';
 import type { Command, CommandContext, ParsedArguments } from './command.ts';
 import { exitCodes } from './exit.ts';
+import { requireApart } from './outputs.ts';
 
 // yargs 17 through require: its ESM build breaks the help's lines within words. yargs 18 has an ESM build only, of some
 // sixty modules, which doubled the time of every start.
@@ -91,8 +92,10 @@ export async function run(args: readonly string[], signal: AbortSignal): Promise
     await parser.parseAsync();
     return exitCodes.done;
   } catch (thrown) {
-    if (thrown instanceof Chosen) return thrown.command.run(thrown.parsed, context);
-    throw thrown;
+    if (!(thrown instanceof Chosen)) throw thrown;
+    const { command, parsed } = thrown;
+    await requireApart(command, parsed);
+    return command.run(parsed, context);
   }
 }
 
@@ -109,6 +112,7 @@ function declare(parser: Argv, declared: readonly Command[]): Argv {
 /** One line; and of an unknown command yargs only names what it would have understood. */
 function describeFailure(message: string, args: readonly string[], commands: readonly Command[]): string {
   const line = message.trim().replace(/\s*\n\s*/g, ', ');
+  if (line.startsWith('Not enough non-option arguments')) return 'an argument is missing';
   const isGuess = line.startsWith('Did you mean');
   return isGuess ? `unknown command ${JSON.stringify(unknownWord(args, commands))}. ${line}` : line;
 }

@@ -76,9 +76,12 @@ async function next(
   bank: string | undefined,
   filter: FilterArguments,
 ): ReturnType<MeasurementList['next']> {
-  return list.next(face, bank ?? null, filter, BATCH_BYTES).catch((error: unknown) => {
+  try {
+    // It throws before there is a promise, too.
+    return await list.next(face, bank ?? null, filter, BATCH_BYTES);
+  } catch (error) {
     throw fromNative(error);
-  });
+  }
 }
 
 function toFilter({ from, to, pcr, template, path, violations = false }: EntryFilter): FilterArguments {

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { type FileHandle, lstat, open, realpath, rename, rm } from 'node:fs/promises';
+import { type FileHandle, lstat, open, realpath, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { AssayError } from '../error.ts';
 
@@ -98,12 +98,14 @@ async function setAccess(file: FileHandle, { mode, owner }: FileAccess): Promise
 }
 
 async function findTarget(path: string): Promise<{ readonly path: string; readonly isStream: boolean }> {
-  const place = await realpath(path).catch(() => path);
-  const isStream = await lstat(place).then(
-    (found) => found.isCharacterDevice() || found.isFIFO(),
+  // What a link leads to need not have a path: /dev/stdout is a pipe, where there is one.
+  const isOpenStream = await stat(path).then(
+    (found) => found.isCharacterDevice() || found.isFIFO() || found.isSocket(),
     () => false,
   );
-  return { path: place, isStream };
+  if (isOpenStream) return { path, isStream: true };
+  const place = await realpath(path).catch(() => path);
+  return { path: place, isStream: false };
 }
 
 async function writePieces(

@@ -77,7 +77,12 @@ export async function readPlan(file: string): Promise<Plan> {
 
 async function readText(file: string): Promise<string> {
   const unreadable = (problem: string, cause?: unknown): PlanError =>
-    new PlanError('PLAN_MALFORMED', { problem, at: { input: file }, cause });
+    new PlanError('PLAN_MALFORMED', {
+      problem,
+      at: { input: file },
+      hint: 'give the path of a plan; docs/attest.md has one',
+      cause,
+    });
   try {
     const { size } = await stat(file);
     if (size > MAX_BYTES) throw unreadable(`has ${size} bytes, more than a plan can have`);

@@ -55,7 +55,12 @@ export interface PlannedAgent {
 }
 
 /** Names of ours: they become names of images, policies and files. */
-const name = z.string().regex(/^[A-Za-z0-9][\w.-]{0,62}$/, 'is no name: letters, digits, "_", "." and "-"');
+const name = z
+  .string()
+  .regex(
+    /^[A-Za-z0-9][\w.-]{0,62}$/,
+    'is no name: letters, digits, "_", "." and "-", a letter or digit first',
+  );
 
 const hostname = z
   .string()
@@ -136,7 +141,10 @@ const node = z
     image: name.optional().describe('Image of this plan'),
     existingImage: foreign.optional().describe('Image that is in the cloud, by name or ID'),
     resourceClass: foreign.default('baremetal'),
-    networks: z.array(foreign).min(1).describe('Networks, by name or ID; the agent is reached by the first'),
+    networks: z
+      .array(foreign)
+      .min(1, 'needs at least one network')
+      .describe('Networks, by name or ID; the agent is reached by the first'),
     attach: z.array(foreign).default([]).describe('Networks that it is attached to once it is active'),
     candidates: z.array(foreign).default([]).describe('Nodes to choose from'),
     sshPublicKeys: paths,

@@ -92,12 +92,23 @@ export async function verify(evidence: Evidence, options: VerifyOptions = {}): P
   // The addon of this very version wrote it: `report.schema.json` describes it, and tests hold it to that.
   const report: Omit<Report, 'program' | 'sources'> = JSON.parse(text);
   const { schemaVersion, ...findings } = report;
+  requireCompared(evidence, report);
   return {
     schemaVersion,
     program: `ima-assay ${packageVersion()}`,
     sources: nameSources(list, evidence),
     ...findings,
   };
+}
+
+/** Values that are given and of no use would look like a check that was passed. */
+function requireCompared({ pcrFiles = [], pcrValues = [] }: Evidence, { pcrs }: Pick<Report, 'pcrs'>): void {
+  if (pcrFiles.length + pcrValues.length === 0 || pcrs.some(({ expected }) => expected !== null)) return;
+  const extended = [...new Set(pcrs.map(({ index }) => index))].join(', ');
+  throw new UsageError('ARGUMENT_INVALID', {
+    problem: `the PCR values that are given are of none that the list extends: PCR ${extended}`,
+    hint: 'read PCR 10 of one of the banks: `tpm2_pcrread sha256:10`',
+  });
 }
 
 function nameSources(list: readonly string[], evidence: Evidence): ReportSources {

@@ -22,6 +22,7 @@ const file = (yargs: Argv, name: string, describe: string, alias?: string): Argv
 /** `verify`: a measurement list against everything that is known. */
 export const command: Command = {
   usage: 'verify <list..>',
+  writes: ['output', 'report'],
   summary: 'Verify a measurement list against policies, PCRs, a quote and keys',
   options: (yargs) => {
     const declared: readonly (readonly [name: string, describe: string, alias?: string])[] = [
@@ -40,7 +41,7 @@ export const command: Command = {
       ['key', 'Key of file signatures: PEM, DER, X.509 or Keylime keyring (repeatable)'],
       ['event-log', "The firmware's event log, binary_bios_measurements, for the boot aggregate"],
       ['bank', 'Bank to replay (repeatable; default: those with a value)'],
-      ['allow-pcr', 'PCR that entries may be extended into (repeatable; default: 10)'],
+      ['allow-pcr', 'PCR beside 10 that entries may be extended into (repeatable)'],
       ['max-findings', 'Findings to report, of all that are counted (default: 1000)'],
       ['report', `Also write a report, FACE=FILE (repeatable): ${faces.join(', ')}`],
       ['output', 'Write to FILE, and its checksum to FILE.sha256', 'o'],
@@ -136,7 +137,7 @@ function readReports(parsed: ParsedArguments): readonly (readonly [Face, string]
 
 function readPcrs(parsed: ParsedArguments): readonly number[] | undefined {
   const given = many(parsed, 'allow-pcr').map((text) => wholeNumber(text, '--allow-pcr'));
-  return given.length === 0 ? undefined : given;
+  return given.length === 0 ? undefined : [10, ...given];
 }
 
 function readQuote(parsed: ParsedArguments): QuoteEvidence | undefined {
@@ -144,7 +145,14 @@ function readQuote(parsed: ParsedArguments): QuoteEvidence | undefined {
   const signature = one(parsed, 'signature');
   const keylime = one(parsed, 'keylime-quote');
   const key = one(parsed, 'ak');
-  if (message === undefined && signature === undefined && keylime === undefined) return undefined;
+  if (message === undefined && signature === undefined && keylime === undefined) {
+    const idle = ['ak', 'nonce', 'nonce-text', 'allow-sha1'].find((name) => parsed[name] !== undefined);
+    if (idle === undefined) return undefined;
+    throw new UsageError('ARGUMENT_INVALID', {
+      problem: `--${idle} without a quote would check nothing`,
+      hint: 'give the quote: --quote with --signature, or --keylime-quote',
+    });
+  }
   const common = { nonce: readNonce(parsed), allowSha1: flag(parsed, 'allow-sha1') };
   if (key !== undefined && keylime !== undefined && message === undefined && signature === undefined) {
     return { ...common, key, keylime };

@@ -39,6 +39,9 @@ export const command: Command = {
       await destroyAttestation(file, things, { ...options, onRemove });
     }
     await writeData([Buffer.from(text)], { output: one(parsed, 'output'), signal });
+    if (things.length === 0 && !flag(parsed, 'quiet')) {
+      process.stderr.write('nothing to remove: the journal of the plan has nothing that is there\n');
+    }
     return isDry && things.length > 0 ? exitCodes.findings : exitCodes.done;
   },
 };

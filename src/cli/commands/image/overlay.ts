@@ -14,6 +14,7 @@ const compressions = ['auto', 'zstd', 'gzip', 'none'] as const;
 /** `image overlay`: files behind an initramfs, and the allowlist of the two. */
 export const command: Command = {
   usage: 'overlay <initrd>',
+  writes: ['output', 'allowlist'],
   summary: 'Add files to a copy of an initramfs, and extract its allowlist',
   options: (yargs) =>
     yargs

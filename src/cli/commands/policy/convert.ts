@@ -9,6 +9,8 @@ const valued = { type: 'string', requiresArg: true } as const;
 /** `policy convert`: from any form to any other. */
 export const command: Command = {
   usage: 'convert <policy>',
+  writes: ['output', 'provenance'],
+  mayReplace: ['policy'],
   summary: 'Write a policy or allowlist of any shape in another form',
   options: (yargs) =>
     declarePolicyOutput(

@@ -25,6 +25,7 @@ const SECURITYFS_LIST = '/sys/kernel/security/ima/ascii_runtime_measurements';
 /** `policy create`: a policy from everything that is known. The options are those of `keylime-policy create runtime`. */
 export const command: Command = {
   usage: 'create [source..]',
+  writes: ['output', 'provenance', 'checksum'],
   summary: 'Make a runtime policy of images, allowlists, measurement lists, exclude lists and keys',
   options: (yargs) =>
     declareSources(

@@ -9,6 +9,8 @@ import { findSources } from '../../sources.ts';
 /** `policy merge`: the union of policies and allowlists. */
 export const command: Command = {
   usage: 'merge <policy..>',
+  writes: ['output', 'provenance'],
+  mayReplace: ['policy'],
   summary: 'Write the union of policies and allowlists',
   options: (yargs) =>
     declarePolicyOutput(

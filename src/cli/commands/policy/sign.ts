@@ -22,6 +22,8 @@ const DAY_MS = 86_400_000;
 /** `policy sign`: a DSSE envelope around a policy. The options are those of `keylime-policy sign runtime`. */
 export const command: Command = {
   usage: 'sign [policy]',
+  writes: ['output', 'keypath', 'public-key', 'cert-outfile', 'checksum'],
+  mayReplace: ['policy', 'runtime-policy'],
   summary: 'Sign a runtime policy with ECDSA, in the envelope that Keylime reads',
   options: (yargs) =>
     yargs

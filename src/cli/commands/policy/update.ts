@@ -23,6 +23,7 @@ const valued = { type: 'string', requiresArg: true } as const;
 /** `policy update`: the smallest safe change after a failed verification. */
 export const command: Command = {
   usage: 'update <policy>',
+  mayReplace: ['policy'],
   summary: 'Propose the smallest safe change that settles the findings of a report',
   options: (yargs) =>
     yargs

@@ -1,0 +1,91 @@
+// Where a command writes: never over what it reads, and to streams as they are.
+
+import { execFile } from 'node:child_process';
+import { lstat, readFile, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+import { describe, expect, test } from 'vitest';
+
+import { MAIN, runCli } from '../support/cli.ts';
+import { freshDirectory } from '../support/directory.ts';
+import { ALLOWLIST, LINE } from '../support/hello.ts';
+
+async function prepare(): Promise<string> {
+  const directory = await freshDirectory();
+  await writeFile(join(directory, 'list'), LINE);
+  await writeFile(join(directory, 'allowlist'), ALLOWLIST);
+  await writeFile(join(directory, 'excludes'), '^/tmp/\n');
+  await symlink('list', join(directory, 'link'));
+  await runCli(['policy', 'create', '-a', 'allowlist', '-o', 'policy'], { cwd: directory });
+  await runCli(['policy', 'sign', 'policy', '-p', 'key', '-o', 'signed'], { cwd: directory });
+  return directory;
+}
+
+describe('what is read is not written over', () => {
+  test.each([
+    { args: 'verify list --allowlist allowlist -o list', file: 'list' },
+    { args: 'verify list --allowlist allowlist -o link', file: 'list' },
+    { args: 'verify list --allowlist allowlist -o ./allowlist', file: 'allowlist' },
+    { args: 'verify list --allowlist allowlist --report json=list', file: 'list' },
+    { args: 'verify list --allowlist allowlist --report json=x --report html=x', file: 'list' },
+    { args: 'log convert list --to binary -o list', file: 'list' },
+    { args: 'extract list -o list', file: 'list' },
+    { args: 'policy create -a allowlist -e excludes -o excludes', file: 'excludes' },
+    { args: 'policy create -a allowlist -o x --provenance x', file: 'allowlist' },
+    { args: 'policy sign policy -k key -o key', file: 'key' },
+    { args: 'policy sign policy -k key -o x --public-key key', file: 'key' },
+    { args: 'policy sign policy -p new -o new', file: 'policy' },
+  ])('$args', async ({ args, file }) => {
+    const cwd = await prepare();
+    const before = await readFile(join(cwd, file));
+    const { code, stderr } = await runCli(args.split(' '), { cwd });
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/would write over what is read|write to one file/);
+    expect(await readFile(join(cwd, file))).toEqual(before);
+  });
+
+  test('but a policy may be replaced by its next version', async () => {
+    const cwd = await prepare();
+    expect(await runCli(['policy', 'merge', 'policy', 'allowlist', '-o', 'policy'], { cwd })).toMatchObject({
+      code: 0,
+    });
+    expect(await runCli(['policy', 'sign', 'policy', '-k', 'key', '-o', 'policy'], { cwd })).toMatchObject({
+      code: 0,
+    });
+  });
+});
+
+describe('streams', () => {
+  test('a link to an open pipe is written to, and stays', async () => {
+    const cwd = await prepare();
+    await symlink('/proc/self/fd/1', join(cwd, 'out'));
+    const { stdout } = await promisify(execFile)(
+      'sh',
+      ['-c', '"$0" "$1" log convert list --to ascii -o out | cat', process.execPath, MAIN],
+      { cwd },
+    );
+    expect(stdout).toBe(LINE);
+    expect((await lstat(join(cwd, 'out'))).isSymbolicLink()).toBe(true);
+  });
+
+  test('nobody reads the notes: the exit code stays', async () => {
+    const cwd = await prepare();
+    const line = '{ "$0" "$1" verify list --allowlist allowlist -o report; echo $? >code; } 2>&1 | head -c 0';
+    await promisify(execFile)('sh', ['-c', line, process.execPath, MAIN], { cwd });
+    await expect.poll(async () => readFile(join(cwd, 'code'), 'utf8').catch(() => '')).toBe('0\n');
+  });
+});
+
+describe('verify refuses what would check nothing', () => {
+  test.each([
+    ['--nonce', '00'],
+    ['--nonce-text', 'x'],
+    ['--ak', 'allowlist'],
+    ['--pcr', `sha256:9=${'0'.repeat(64)}`],
+  ])('%s', async (option, value) => {
+    const cwd = await prepare();
+    const result = await runCli(['verify', 'list', '--allowlist', 'allowlist', option, value], { cwd });
+    expect(result).toMatchObject({ code: 2, stdout: '' });
+  });
+});
