@@ -50,6 +50,11 @@ export interface ExtractOptions extends WorkOptions {
   readonly platform?: string | undefined;
   /** The container image among several in one file, by a name or digest. Default: the only one there is. */
   readonly imageName?: string | undefined;
+  /**
+   * Whether `/bin`, `/sbin` and `/lib` lead to `/usr` where packages are installed, as on all systems that are maintained
+   * today: what they have there is listed below `/usr`. Default true.
+   */
+  readonly mergedUsr?: boolean | undefined;
   /** List what cannot be read in the result instead of throwing. Default false. */
   readonly keepGoing?: boolean | undefined;
   /**

@@ -83,6 +83,8 @@ pub struct Selection {
     pub platform: Option<Platform>,
     /// The name or digest of the container image, where there are several.
     pub image: Option<String>,
+    /// Whether files that a package has in `/bin`, `/lib` and the like are below `/usr` once it is installed.
+    pub merged_usr: bool,
     /// Take only the files of one part; also of an initramfs.
     pub shard: Option<Shard>,
 }
@@ -104,6 +106,7 @@ impl Selection {
             partition: None,
             platform: None,
             image: None,
+            merged_usr: true,
             shard: None,
         }
     }
