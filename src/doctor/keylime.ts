@@ -1,7 +1,10 @@
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { AssayError } from '../error.ts';
 import {
   CertificateError,
   checkCertificates,
+  clientFiles,
   type ClientCertificates,
   readCertificates,
 } from '../keylime/certificates.ts';
@@ -42,6 +45,7 @@ export async function checkKeylime(options: KeylimeChecks): Promise<readonly Che
       neededFor,
       fix: 'make new ones on the verifier (`keylime_ca -c create`), and copy them with `ima-assay server certs`',
     });
+    checks.push(...(await checkKeyMode(options.certificates)));
   } catch (error) {
     if (!(error instanceof CertificateError)) throw error;
     // Nothing can be asked without them.
@@ -55,6 +59,22 @@ export async function checkKeylime(options: KeylimeChecks): Promise<readonly Che
     checks.push(await ask(new Registrar({ endpoint: registrar, certificates, signal }), 'registered'));
   }
   return checks;
+}
+
+/** Whoever has the key may delete any agent. Nothing is said of a key that is well kept. */
+async function checkKeyMode(directory: string): Promise<readonly Check[]> {
+  const path = join(directory, clientFiles.key);
+  const { mode } = await stat(path);
+  if ((mode & 0o077) === 0) return [];
+  return [
+    {
+      name: 'private key',
+      status: 'wrong',
+      found: `${path}: others may read or write it (mode ${(mode & 0o777).toString(8)})`,
+      neededFor: 'tenant',
+      fix: `chmod 600 ${clientFiles.key}, and make a new one if others are not to be trusted`,
+    },
+  ];
 }
 
 async function ask(server: Verifier | Registrar, how: string): Promise<Check> {

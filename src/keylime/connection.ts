@@ -14,6 +14,8 @@ export interface ConnectionOptions {
   readonly connectMs?: number | undefined;
   /** Until an answer is there. Default 30 s. */
   readonly answerMs?: number | undefined;
+  /** Of an answer. Default 128 MiB: a policy is the largest thing that comes, and a verifier takes none above 100 MiB. */
+  readonly maxBytes?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -40,7 +42,6 @@ const MINORS = [0, 1, 2, 3, 4, 5, 6];
 /** Those of releases whose registrar does not tell, from the newest on. */
 const OLD_VERSIONS = ['2.2', '2.1', '2.0'];
 
-/** A policy is the largest thing that comes back, and a verifier takes none above 100 MiB. */
 const MAX_ANSWER_BYTES = 128 * 1024 * 1024;
 
 /** A verifier or a registrar, asked over TLS with a client certificate. Holds connections open: close it. */
@@ -54,10 +55,11 @@ export class KeylimeConnection {
 
   constructor(what: 'verifier' | 'registrar', options: ConnectionOptions) {
     const { endpoint, certificates, connectMs = 5_000, answerMs = 30_000, signal } = options;
+    const { maxBytes = MAX_ANSWER_BYTES } = options;
     this.what = what;
     this.endpoint = endpoint;
     this.#signal = signal;
-    this.#limits = { connectMs, answerMs, maxBytes: MAX_ANSWER_BYTES };
+    this.#limits = { connectMs, answerMs, maxBytes };
     this.#agent = new Agent({
       ca: certificates.ca,
       cert: certificates.certificate,

@@ -84,8 +84,12 @@ function send(call: Exchange): Promise<RawAnswer> {
       let bytes = 0;
       response.on('data', (piece: Buffer) => {
         bytes += piece.length;
-        if (bytes > limits.maxBytes) sent.destroy(new TooLarge());
-        else pieces.push(piece);
+        if (bytes <= limits.maxBytes) {
+          pieces.push(piece);
+          return;
+        }
+        reject(new TooLarge());
+        sent.destroy();
       });
       response.on('error', (error) => reject(deadline.aborted ? (deadline.reason ?? error) : error));
       response.on('end', () =>

@@ -47,7 +47,10 @@ function change(text: string, setting: Setting, path: string): string {
   }
   const ending = lines[header]?.endsWith('\r') === true ? '\r' : '';
   const line = `${drawSetting(setting)}${ending}`;
-  return (place === undefined ? lines.toSpliced(header + 1, 0, line) : lines.with(place, line)).join('\n');
+  if (place === undefined) return lines.toSpliced(header + 1, 0, line).join('\n');
+  // Indented lines go on with the value.
+  const rest = lines.slice(place + 1).findIndex((each) => !/^[ \t]+\S/.test(each));
+  return lines.toSpliced(place, rest === -1 ? lines.length - place : rest + 1, line).join('\n');
 }
 
 function sectionOf(line: string): string | undefined {

@@ -172,6 +172,15 @@ describe('Keylime', () => {
     expect(checks['certificates']).toEqual(['wrong', expect.stringContaining(is)]);
   });
 
+  test('tells a private key that others may read', async () => {
+    const directory = await freshDirectory();
+    await makeCa(directory);
+    await chmod(join(directory, 'client-private.pem'), 0o640);
+    const { code, checks } = await doctor('', '--certs', directory);
+    expect(code).toBe(1);
+    expect(checks['private key']).toEqual(['wrong', expect.stringContaining('(mode 640)')]);
+  });
+
   test('asks nobody with certificates that are missing', async () => {
     const { stdout, code } = await runCli([
       'doctor',

@@ -139,6 +139,8 @@ describe('server configure up to Keylime 6.4', () => {
     '[registrar]',
     '# registrar_ip = 10.9.9.9',
     'Registrar_IP: 127.0.0.1',
+    '  and more of it',
+    '# a comment',
     '[tenant]',
     'max_retries = 10',
     '',

@@ -33,6 +33,7 @@ interface Limits {
   readonly from?: string;
   readonly connectMs?: number;
   readonly answerMs?: number;
+  readonly maxBytes?: number;
   readonly signal?: AbortSignal;
 }
 
@@ -397,6 +398,23 @@ describe('a connection that fails', () => {
     const fake = await startFake(ca, { answer: () => new Promise<Reply>(() => undefined) });
     const verifier = await openVerifier(fake.port, { answerMs: 300 });
     await expect(verifier.listAgents()).rejects.toMatchObject({ code: 'TIMED_OUT' });
+  });
+
+  test('because the answer is cut', async () => {
+    const fake = await startFake(ca, always({ code: 200, isCut: true }));
+    await expect((await openVerifier(fake.port)).listAgents()).rejects.toMatchObject({
+      code: 'UNREACHABLE',
+      problem: expect.stringContaining('closed the connection'),
+    });
+  });
+
+  test('because the answer goes on and on', async () => {
+    const fake = await startFake(ca, always({ code: 200, results: { uuids: ['x'.repeat(100_000)] } }));
+    const verifier = await openVerifier(fake.port, { maxBytes: 50_000 });
+    await expect(verifier.listAgents()).rejects.toMatchObject({
+      code: 'ANSWER_MALFORMED',
+      problem: expect.stringContaining('more than 50000 bytes'),
+    });
   });
 
   test('because it is interrupted', async () => {

@@ -64,6 +64,9 @@ export async function startKeylime(environment: string, directory: string): Prom
       certificates: await readCertificates(ca),
     });
     await client.listAgents();
+  }).catch(async (error: unknown) => {
+    await verifier.stop();
+    throw error;
   });
   return {
     ca,
@@ -137,7 +140,7 @@ async function launch(
     };
     if (child.exitCode === null && child.signalCode === null) {
       send('SIGTERM');
-      await Promise.race([ended, sleep(10_000)]);
+      await Promise.race([ended, sleep(5_000)]);
     }
     send('SIGKILL');
   };

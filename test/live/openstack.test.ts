@@ -176,10 +176,10 @@ describe('a node', { timeout: 300_000 }, () => {
   test('is attached and detached once', async () => {
     const port = /port 52:54:00:00:00:0\d on public /;
     expect((await done('node', 'attach', 'worker-1', 'public')).stdout).toMatch(port);
-    expect((await done('node', 'attach', 'worker-1', 'public')).stdout).toContain('was attached');
-    expect((await done('node', 'show', 'worker-1')).stdout.match(/ {2}port /g)).toHaveLength(2);
-    expect((await done('node', 'detach', 'worker-1', 'public')).stdout).toMatch(port);
-    expect((await done('node', 'detach', 'worker-1', 'public')).stdout).toContain('is not attached');
+    expect((await done('node', 'attach', 'node-1', 'public')).stdout).toContain('was attached');
+    expect((await done('node', 'show', 'node-1')).stdout.match(/ {2}port /g)).toHaveLength(2);
+    expect((await done('node', 'detach', 'node-1', 'public')).stdout).toMatch(port);
+    expect((await done('node', 'detach', 'node-1', 'public')).stdout).toContain('is not attached');
   });
 
   test.each([

@@ -26,6 +26,8 @@ export interface Reply {
   readonly results?: unknown;
   /** In place of JSON. */
   readonly raw?: string;
+  /** Promise more bytes than come, and close. */
+  readonly isCut?: boolean;
 }
 
 export interface Fake {
@@ -94,6 +96,11 @@ async function serve(
   const body = await text(request);
   const reply = await decide();
   response.statusCode = reply.code;
+  if (reply.isCut === true) {
+    response.setHeader('content-length', 1000);
+    response.write('{"code": 200, ', () => request.socket.destroy());
+    return;
+  }
   response.end(
     reply.raw ??
       JSON.stringify({ code: reply.code, status: reply.status ?? 'Success', results: reply.results ?? {} }),

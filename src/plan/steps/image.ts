@@ -29,10 +29,16 @@ export function imageStep({ plan, cloud }: PlanContext, name: string): Step {
       };
     },
     apply: async ({ signal, onProgress }) => {
+      let last = '';
       const images = await applyImageUpload(await look(signal), {
         ...cloud,
         signal,
-        onProgress: ({ part, doing }) => onProgress(`${doing} the ${part}`),
+        // It is called each second.
+        onProgress: ({ part, doing }) => {
+          const text = `${doing} the ${part}`;
+          if (text !== last) onProgress(text);
+          last = text;
+        },
         onNotice: onProgress,
       });
       const disk = images.find(({ part }) => part === 'disk');
