@@ -59,6 +59,12 @@ export function declareImageOptions(yargs: Argv): Argv {
       requiresArg: true,
       describe: 'The container image of several in one file, by its name or digest',
     })
+    .option('merged-usr', {
+      type: 'boolean',
+      default: true,
+      describe:
+        'List what packages have in /bin, /sbin and /lib below /usr (--no-merged-usr for old systems)',
+    })
     .option('keep-going', {
       type: 'boolean',
       describe: 'List what cannot be read and go on; the exit code is 2 all the same',
@@ -82,6 +88,7 @@ export function readImageOptions(parsed: ParsedArguments): ExtractOptions {
     allowBacking: one(parsed, 'allow-backing'),
     platform: one(parsed, 'platform'),
     imageName: one(parsed, 'image-name'),
+    mergedUsr: flag(parsed, 'merged-usr'),
     keepGoing: flag(parsed, 'keep-going'),
     limits: readLimits(many(parsed, 'limit')),
   };

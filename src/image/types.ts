@@ -55,6 +55,11 @@ export interface ExtractOptions extends WorkOptions {
    * `SIGNATURES_UNREAD` among an image's notes says where they are not read.
    */
   readonly signatures?: boolean | undefined;
+  /**
+   * Whether `/bin`, `/sbin` and `/lib` lead to `/usr` where packages are installed, as on all systems that are maintained
+   * today: what they have there is listed below `/usr`. Default true.
+   */
+  readonly mergedUsr?: boolean | undefined;
   /** List what cannot be read in the result instead of throwing. Default false. */
   readonly keepGoing?: boolean | undefined;
   /**

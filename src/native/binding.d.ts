@@ -245,6 +245,8 @@ export interface ExtractArguments {
   imageName?: string
   /** Also read signatures of files. */
   signatures: boolean
+  /** Whether files that a package has in `/lib` and the like are below `/usr` once it is installed. */
+  mergedUsr: boolean
   /** List what cannot be read instead of stopping. */
   keepGoing: boolean
   /** The part that is wanted, from 1, and how many there are. */

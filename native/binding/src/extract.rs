@@ -39,6 +39,8 @@ pub struct ExtractArguments {
     pub image_name: Option<String>,
     /// Also read signatures of files.
     pub signatures: bool,
+    /// Whether files that a package has in `/lib` and the like are below `/usr` once it is installed.
+    pub merged_usr: bool,
     /// List what cannot be read instead of stopping.
     pub keep_going: bool,
     /// The part that is wanted, from 1, and how many there are.
@@ -127,6 +129,7 @@ impl ExtractArguments {
         selection.platform = self.platform.as_deref().and_then(Platform::parse);
         selection.image = self.image_name;
         selection.signatures = self.signatures;
+        selection.merged_usr = self.merged_usr;
         selection.shard = self.shard.and_then(|(index, count)| Shard::new(index, count));
         let default = ExtractOptions::default();
         Ok(ExtractOptions {

@@ -85,6 +85,8 @@ pub struct Selection {
     pub image: Option<String>,
     /// Also read the signatures of files.
     pub signatures: bool,
+    /// Whether files that a package has in `/bin`, `/lib` and the like are below `/usr` once it is installed.
+    pub merged_usr: bool,
     /// Take only the files of one part; also of an initramfs.
     pub shard: Option<Shard>,
 }
@@ -107,6 +109,7 @@ impl Selection {
             platform: None,
             image: None,
             signatures: false,
+            merged_usr: true,
             shard: None,
         }
     }

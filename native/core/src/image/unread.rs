@@ -6,7 +6,7 @@ const MOUNT: &str = "mount it and give the directory";
 /// What it is called, where its mark stands, the mark, and what to do with it.
 type Row = (&'static str, usize, &'static [u8], &'static str);
 
-const ROWS: [Row; 11] = [
+const ROWS: [Row; 10] = [
     ("a VMDK disk", 0, b"KDMV", CONVERT),
     ("a VMDK disk", 0, b"# Disk DescriptorFile", CONVERT),
     ("a VDI disk", 0x40, b"\x7f\x10\xda\xbe", CONVERT),
@@ -17,12 +17,6 @@ const ROWS: [Row; 11] = [
         0,
         b"LUKS\xba\xbe",
         "open it with `cryptsetup`, and give the directory that it is mounted on",
-    ),
-    (
-        "a squashfs filesystem",
-        0,
-        b"hsqs",
-        "unpack it with `unsquashfs`, and give the directory",
     ),
     (
         "an EROFS filesystem",

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::ext4::Ext4Error;
 use super::lvm::LvmError;
 use super::qcow2::Qcow2Error;
+use super::squashfs::SquashfsError;
 use super::xfs::XfsError;
 use crate::error::{Explain, Place};
 use crate::path::Escaped;
@@ -45,6 +46,9 @@ pub enum DiskError {
     /// Another one.
     #[error(transparent)]
     Xfs(#[from] XfsError),
+    /// And another.
+    #[error(transparent)]
+    Squashfs(#[from] SquashfsError),
     /// A FAT filesystem.
     #[error("vfat: {problem}")]
     Vfat {
@@ -121,6 +125,7 @@ impl Explain for DiskError {
             Self::Lvm(error) => error.code(),
             Self::Ext4(error) => error.code(),
             Self::Xfs(error) => error.code(),
+            Self::Squashfs(error) => error.code(),
             Self::Vfat { .. } => "VFAT_CORRUPT",
             Self::FilesystemUnsupported { .. } => "FILESYSTEM_UNSUPPORTED",
             Self::MountMissing { .. } => "MOUNT_MISSING",
@@ -144,6 +149,7 @@ impl Explain for DiskError {
             Self::Lvm(error) => error.place(),
             Self::Ext4(error) => error.place(),
             Self::Xfs(error) => error.place(),
+            Self::Squashfs(error) => error.place(),
             _ => Place::default(),
         }
     }
@@ -159,6 +165,7 @@ impl Explain for DiskError {
             Self::Lvm(error) => error.hint(),
             Self::Ext4(error) => error.hint(),
             Self::Xfs(error) => error.hint(),
+            Self::Squashfs(error) => error.hint(),
             Self::Vfat { .. } => {
                 Some("check a copy of the image with `fsck.vfat -n`, or leave it out with --skip")
             }

@@ -5,12 +5,14 @@ use std::sync::Arc;
 use super::DiskError;
 use super::ext4::{self, Ext4};
 use super::read_at::ReadAt;
+use super::squashfs::{self, Squashfs};
 use super::vfat::{self, Vfat};
 use super::xfs::{self, Xfs};
 
 /// A filesystem that can be read.
 pub(super) enum Filesystem {
     Ext4(Ext4),
+    Squashfs(Squashfs),
     Vfat(Vfat),
     Xfs(Xfs),
 }
@@ -43,6 +45,7 @@ impl Kind {
 #[derive(Debug, Clone)]
 pub(super) enum Node {
     Ext4(ext4::Node),
+    Squashfs(squashfs::Node),
     Vfat(vfat::Node),
     Xfs(xfs::Node),
 }
@@ -83,12 +86,17 @@ impl Filesystem {
         Xfs::open(volume).map(Self::Xfs)
     }
 
+    pub(super) fn open_squashfs(volume: Arc<dyn ReadAt>) -> Result<Self, DiskError> {
+        Squashfs::open(volume).map(Self::Squashfs)
+    }
+
     /// Bytes of the filesystem.
     pub(super) fn size_bytes(&self) -> u64 {
         match self {
             Self::Ext4(ext4) => ext4.size_bytes(),
             Self::Vfat(vfat) => vfat.size_bytes(),
             Self::Xfs(xfs) => xfs.size_bytes(),
+            Self::Squashfs(squashfs) => squashfs.size_bytes(),
         }
     }
 
@@ -102,6 +110,7 @@ impl Filesystem {
         match (self, directory) {
             (Self::Vfat(vfat), Node::Vfat(node)) => vfat.directory_size(node),
             (Self::Xfs(xfs), Node::Xfs(node)) => xfs.directory_size(node),
+            (_, Node::Squashfs(node)) => Ok(Squashfs::directory_bytes(node)),
             (_, Node::Ext4(node)) => Ok(node.size_bytes()),
             _ => Ok(0),
         }
@@ -112,6 +121,7 @@ impl Filesystem {
             Self::Ext4(ext4) => ext4.root().map(Node::Ext4),
             Self::Vfat(vfat) => Ok(Node::Vfat(vfat.root())),
             Self::Xfs(xfs) => xfs.root().map(Node::Xfs),
+            Self::Squashfs(squashfs) => squashfs.root().map(Node::Squashfs),
         }
     }
 
@@ -128,6 +138,10 @@ impl Filesystem {
                 let names = xfs.list(node)?.into_iter();
                 Ok(names.map(|(name, number)| (name, Entry::Inode(number))).collect())
             }
+            (Self::Squashfs(squashfs), Node::Squashfs(node)) => {
+                let names = squashfs.list(node)?.into_iter();
+                Ok(names.map(|(name, number)| (name, Entry::Inode(number))).collect())
+            }
             (Self::Vfat(vfat), Node::Vfat(node)) => {
                 let names = vfat.list(node)?.into_iter();
                 Ok(names.map(|(name, node)| (name, Entry::Whole(node))).collect())
@@ -141,6 +155,9 @@ impl Filesystem {
         match (self, entry) {
             (Self::Ext4(ext4), Entry::Inode(number)) => ext4.node(number).map(Node::Ext4).map(Some),
             (Self::Xfs(xfs), Entry::Inode(number)) => xfs.node(number).map(Node::Xfs).map(Some),
+            (Self::Squashfs(squashfs), Entry::Inode(number)) => {
+                squashfs.node(number).map(Node::Squashfs).map(Some)
+            }
             (Self::Vfat(_), Entry::Whole(node)) => Ok(Some(Node::Vfat(node))),
             _ => Ok(None),
         }
@@ -164,6 +181,14 @@ impl Filesystem {
                 linked: Some(node.number()).filter(|_| node.links() > 1),
                 first_block: node.first_block(),
             },
+            Node::Squashfs(node) => Facts {
+                mode: node.mode,
+                uid: node.uid,
+                gid: node.gid,
+                size_bytes: node.size_bytes,
+                linked: Some(node.reference).filter(|_| node.links > 1),
+                first_block: node.first_block(),
+            },
             Node::Vfat(node) => Facts {
                 mode: VFAT_MODE,
                 uid: 0,
@@ -181,6 +206,7 @@ impl Filesystem {
             (Self::Ext4(ext4), Node::Ext4(node)) => Some(Bytes::Ext4(ext4.bytes(node))),
             (Self::Vfat(vfat), Node::Vfat(node)) => Some(Bytes::Vfat(vfat.bytes(node))),
             (Self::Xfs(xfs), Node::Xfs(node)) => Some(Bytes::Xfs(xfs.bytes(node))),
+            (Self::Squashfs(squashfs), Node::Squashfs(node)) => squashfs.bytes(node).map(Bytes::Squashfs),
             _ => None,
         }
     }
@@ -214,6 +240,7 @@ impl Filesystem {
         match (self, link) {
             (Self::Ext4(ext4), Node::Ext4(node)) => ext4.target(node),
             (Self::Xfs(xfs), Node::Xfs(node)) => xfs.target(node).map(Some),
+            (Self::Squashfs(squashfs), Node::Squashfs(node)) => squashfs.target(node),
             _ => Ok(None),
         }
     }
@@ -226,6 +253,7 @@ impl Node {
             Self::Vfat(node) if node.is_directory => Kind::Directory,
             Self::Vfat(_) => Kind::Regular,
             Self::Xfs(node) => node.kind(),
+            Self::Squashfs(node) => node.kind,
         }
     }
 
@@ -235,6 +263,7 @@ impl Node {
             Self::Ext4(node) => node.number().into(),
             Self::Vfat(node) => node.first_cluster().into(),
             Self::Xfs(node) => node.number(),
+            Self::Squashfs(node) => node.reference,
         }
     }
 }
@@ -244,6 +273,7 @@ pub(super) enum Bytes<'f> {
     Ext4(ext4::Bytes<'f>),
     Vfat(vfat::Bytes<'f>),
     Xfs(xfs::Bytes<'f>),
+    Squashfs(squashfs::Bytes<'f>),
 }
 
 impl Bytes<'_> {
@@ -253,6 +283,7 @@ impl Bytes<'_> {
             Self::Ext4(bytes) => bytes.read(buffer),
             Self::Vfat(bytes) => bytes.read(buffer),
             Self::Xfs(bytes) => bytes.read(buffer),
+            Self::Squashfs(bytes) => bytes.read(buffer),
         }
     }
 }

@@ -16,6 +16,7 @@ mod qcow2;
 mod read_at;
 mod root;
 mod runs;
+mod squashfs;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -35,6 +36,7 @@ pub use qcow2::Qcow2Error;
 use qcow2::{OtherFiles, Qcow2};
 use read_at::{Raw, ReadAt};
 use root::{Mount, Mounts};
+pub use squashfs::SquashfsError;
 use table::Table;
 use volume::Volume;
 use walk::Walk;

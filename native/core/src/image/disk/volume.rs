@@ -8,7 +8,7 @@ use super::lvm::{self, LogicalVolume};
 use super::number::{le16, le32};
 use super::read_at::{Part, ReadAt, read_vec};
 use super::table::{Guid, Partition, Table, guid_text};
-use super::{DiskError, number, xfs};
+use super::{DiskError, number, squashfs, xfs};
 use crate::error::Explain as _;
 use crate::image::{Fact, Layer};
 use crate::path::Escaped;
@@ -43,11 +43,12 @@ impl Volume {
                 .partitions
                 .iter()
                 .map(|partition| {
+                    require_whole(disk.as_ref(), partition)?;
                     let part = Part::new(Arc::clone(disk), partition.start, partition.size_bytes);
                     let part: Arc<dyn ReadAt> = Arc::new(part);
-                    (part, Some(partition.clone()))
+                    Ok((part, Some(partition.clone())))
                 })
-                .collect(),
+                .collect::<Result<_, DiskError>>()?,
         };
         let mut volumes = Vec::new();
         let mut physical = Vec::new();
@@ -103,6 +104,7 @@ impl Volume {
                 EXT4 => Some(Filesystem::open_ext4(volume)),
                 VFAT => Some(Filesystem::open_vfat(volume)),
                 XFS => Some(Filesystem::open_xfs(volume)),
+                SQUASHFS => Some(Filesystem::open_squashfs(volume)),
                 _ => None,
             },
             size_bytes: Some(size_bytes),
@@ -201,19 +203,20 @@ impl Volume {
 const EXT4: &str = "ext4";
 const VFAT: &str = "vfat";
 const XFS: &str = "xfs";
+const SQUASHFS: &str = "squashfs";
 const LVM: &str = "LVM2";
 
 /// Whether a disk without a partition table may start like this: filesystems that leave its first sector to others
 /// come first, since anything may be in there.
 pub(super) fn is_filesystem(head: &[u8]) -> bool {
-    ext4::looks_like(head) || xfs::looks_like(head)
+    ext4::looks_like(head) || xfs::looks_like(head) || squashfs::looks_like(head)
 }
 
 /// Text at a place that tells a kind.
 const MAGICS: [(&str, usize, &[u8]); 9] = [
     (XFS, 0, b"XFSB"),
     ("btrfs", 0x1_0040, b"_BHRfS_M"),
-    ("squashfs", 0, b"hsqs"),
+    (SQUASHFS, 0, b"hsqs"),
     ("erofs", 1024, b"\xe2\xe1\xf5\xe0"),
     ("LUKS", 0, b"LUKS\xba\xbe"),
     ("swap", 4086, b"SWAPSPACE2"),
@@ -261,6 +264,19 @@ fn names_of(kind: &str, head: &[u8]) -> (String, String) {
         VFAT => (text(43, 11), serial(39)),
         _ => (String::new(), String::new()),
     }
+}
+
+/// Whether all of a partition is there: of an image that was cut the last one is not, and it may be one that can be
+/// missing by fstab.
+fn require_whole(disk: &dyn ReadAt, partition: &Partition) -> Result<(), DiskError> {
+    let end = partition.start.saturating_add(partition.size_bytes);
+    if end <= disk.size_bytes() {
+        return Ok(());
+    }
+    Err(DiskError::BeyondEnd {
+        offset: end.saturating_sub(1),
+        size: disk.size_bytes(),
+    })
 }
 
 /// A filesystem's id as people write it.

@@ -22,8 +22,9 @@ use crate::image::tar::{BUFFER_BYTES, Index, Section, Tar, Unpacked};
 use crate::image::{ImageError, Limits, Source};
 use ima_assay_digest::Control;
 
-/// Members of a compressed archive that are looked at to tell what it is.
+/// Members of a compressed archive that are looked at to tell what it is, and bytes that are unpacked for it.
 const MAX_TELLING: usize = 16;
+const MAX_TELLING_BYTES: u64 = 1 << 20;
 
 /// What the root of a filesystem has.
 const ROOT_NAMES: [&[u8]; 20] = [
@@ -99,9 +100,13 @@ fn container(file: &fs::File, name: &[u8], limits: &Limits) -> Option<Container>
 /// Whether the first members of a compressed archive are those of a container image.
 fn starts_as_container(file: &fs::File, compression: Compression, limits: &Limits) -> bool {
     let (control, read, mark) = (Control::default(), Cell::new(0), Cell::new(false));
+    let few = Limits {
+        max_unpacked_bytes: MAX_TELLING_BYTES,
+        ..limits.clone()
+    };
     let section = Section::new(file, b"", 0..u64::MAX, &control, &read);
     let mut packed = Cursor::new(section, BUFFER_BYTES);
-    let Ok(unpacked) = Unpacked::new(compression, &mut packed, limits, (&read, &mark), 0) else {
+    let Ok(unpacked) = Unpacked::new(compression, &mut packed, &few, (&read, &mark), 0) else {
         return false;
     };
     let (mut is_told, mut looked_at) = (false, 0_usize);

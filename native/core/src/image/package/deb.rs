@@ -177,7 +177,7 @@ impl Source for Deb {
 
     fn scan<'s>(&'s self, scan: &Scan<'_>, sink: &mut dyn Sink<'s>) -> Result<Layer, ImageError> {
         let compression = self.compression()?;
-        let mut sink = Installed::new(sink);
+        let mut sink = Installed::new(sink, scan.selection);
         let facts = tar::scan(
             (&self.file, &self.path, self.data.clone()),
             compression,

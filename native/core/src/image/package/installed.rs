@@ -1,9 +1,10 @@
 //! Where files of a package are once it is installed.
 //!
 //! A package may ship `/lib/x` on systems where `/lib` is a link to `/usr/lib`: the kernel then names the file
-//! `/usr/lib/x`. All distributions that are maintained today have merged these directories.
+//! `/usr/lib/x`. All distributions that are maintained today have merged these directories; for older ones the selection
+//! says so.
 
-use crate::image::{Content, ContentId, File, ImageError, Note, Sink, Skip};
+use crate::image::{Content, ContentId, File, ImageError, Note, Selection, Sink, Skip};
 
 /// Directories that are links to those of the same name below `/usr`.
 const MERGED: [&[u8]; 7] = [
@@ -19,12 +20,18 @@ const MERGED: [&[u8]; 7] = [
 /// Passes files on under the paths that they have once they are installed.
 pub(super) struct Installed<'a, 's> {
     sink: &'a mut dyn Sink<'s>,
+    is_merged: bool,
     moved: u64,
 }
 
 impl<'a, 's> Installed<'a, 's> {
-    pub(super) fn new(sink: &'a mut dyn Sink<'s>) -> Self {
-        Self { sink, moved: 0 }
+    /// Passes them on to `sink`, by what the selection says of `/usr`.
+    pub(super) fn new(sink: &'a mut dyn Sink<'s>, selection: &Selection) -> Self {
+        Self {
+            sink,
+            is_merged: selection.merged_usr,
+            moved: 0,
+        }
     }
 
     /// Says how many files are listed elsewhere than the package says.
@@ -54,7 +61,7 @@ impl<'s> Sink<'s> for Installed<'_, 's> {
     }
 
     fn file(&mut self, mut file: File) {
-        if MERGED.iter().any(|top| file.path.starts_with(top)) {
+        if self.is_merged && MERGED.iter().any(|top| file.path.starts_with(top)) {
             file.path = [b"/usr", file.path.as_slice()].concat();
             self.moved = self.moved.saturating_add(1);
         }

@@ -116,8 +116,8 @@ pub enum TarError {
         /// Why it cannot be.
         refusal: Refusal,
     },
-    /// A container image with other files beside it, so that it was not told for one.
-    #[error("the archive holds a container image among other files")]
+    /// A container image with other files beside it, so that it was not told for one; or of Docker before 1.10.
+    #[error("the archive holds a container image, but among other files or in a form that is not read")]
     ContainerImage,
     /// The file ends inside its compression.
     #[error("the file ends inside its {} stream, after {unpacked} bytes unpacked", compression.name())]

@@ -385,10 +385,12 @@ impl<'a, 'b, 's> Unpacker<'a, 'b, 's> {
         Ok(id)
     }
 
-    /// Whether the tree is an OCI layout or what `docker save` writes: its blobs are no files of a machine.
+    /// Whether the tree is an OCI layout or what `docker save` writes, of which versions before 1.10 knew no
+    /// `manifest.json`: its blobs are no files of a machine.
     fn is_container_image(&self) -> bool {
-        let has = |path| self.rootfs.lstat(path).is_ok();
-        has(b"oci-layout") && has(b"index.json") || has(b"manifest.json") && !has(b"usr") && !has(b"etc")
+        let has = |path: &[u8]| self.rootfs.lstat(path).is_ok();
+        let is_saved = has(b"manifest.json") || has(b"repositories");
+        has(b"oci-layout") && has(b"index.json") || is_saved && !has(b"usr") && !has(b"etc")
     }
 
     /// Hands over the files of the tree as it is now, and says how many.

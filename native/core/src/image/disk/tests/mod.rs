@@ -8,6 +8,7 @@ mod layouts;
 mod lvm;
 mod memory;
 mod qcow2;
+mod squashfs;
 mod vfat;
 mod xfs;
 

@@ -213,7 +213,7 @@ impl Source for Repository {
             }
         }
         let mut unmet: BTreeSet<&[u8]> = scan.selection.asked().collect();
-        let mut sink = Installed::new(sink);
+        let mut sink = Installed::new(sink, scan.selection);
         let mut count: u64 = 0;
         for package in &packages {
             let mut inside = InPackage {
@@ -234,6 +234,12 @@ impl Source for Repository {
         for path in unmet {
             sink.note(Note::unmet_skip(path, "there is no such path in the packages"));
         }
+        sink.note(Note {
+            code: "SIGNATURE_UNCHECKED",
+            path: None,
+            offset_bytes: None,
+            text: format!("the signature of {INDEX} was not checked, on which all other checksums rest"),
+        });
         sink.finish();
         let packages = u64::try_from(packages.len()).unwrap_or(u64::MAX);
         Ok(Layer {

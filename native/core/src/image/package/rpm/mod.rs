@@ -302,7 +302,7 @@ impl Source for Rpm {
     }
 
     fn scan<'s>(&'s self, scan: &Scan<'_>, sink: &mut dyn Sink<'s>) -> Result<Layer, ImageError> {
-        let mut sink = Installed::new(sink);
+        let mut sink = Installed::new(sink, scan.selection);
         let mut unmet = scan.selection.asked().collect();
         let Met { facts, .. } = self.read(scan, &mut sink, &mut unmet)?;
         for path in unmet {

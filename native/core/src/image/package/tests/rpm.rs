@@ -328,6 +328,42 @@ fn a_package_whose_parts_differ_from_what_they_state_is_refused() {
     }
 }
 
+/// Every byte of both headers and of the payload's own headers, changed in three ways, with digests that agree.
+#[test]
+fn whatever_a_header_says_is_read_or_refused() {
+    if !has_tools() {
+        return;
+    }
+    let directory = tree();
+    let directory = directory.path();
+    fs::remove_file(directory.join("tree/usr/lib/sample/large")).unwrap();
+    let bytes = build(directory, "--define '_binary_payload w.ufdio'");
+    let parts = Parts::of(&bytes);
+    let path = directory.join("changed");
+    let (mut read, mut refused) = (0, 0);
+    let mut check = |bytes: Vec<u8>| {
+        fs::write(&path, bytes).unwrap();
+        match extracted(&path, &options()) {
+            Ok(extraction) => read += usize::from(extraction.sources[0].files > 0),
+            Err(error) => refused += usize::from(!error.code().is_empty()),
+        }
+    };
+    for change in [1, 0x80, 0xff] {
+        for at in (0..parts.signature.len()).step_by(29) {
+            let mut changed = bytes.clone();
+            changed[96 + at] ^= change;
+            check(changed);
+        }
+        for at in (usize::from(change) % 29..parts.header.len()).step_by(29) {
+            check(parts.with_header(|header| header[at] ^= change));
+        }
+        for at in (usize::from(change) % 29..parts.payload.len()).step_by(29) {
+            check(parts.with_payload(|payload| payload[at] ^= change));
+        }
+    }
+    assert!(read > 0 && refused > read / 10, "{read} {refused}");
+}
+
 #[test]
 fn a_payload_without_names_is_read_by_numbers() {
     if !has_tools() || !has_tool("rpm2archive") {
@@ -376,6 +412,26 @@ fn text(lines: &Lines) -> Vec<String> {
         .iter()
         .map(|line| String::from_utf8_lossy(line).into_owned())
         .collect()
+}
+
+#[test]
+fn for_a_system_whose_directories_are_not_merged_paths_are_the_packages_own() {
+    if !has_tools() {
+        return;
+    }
+    let directory = tree();
+    let directory = directory.path();
+    build(directory, "");
+    let mut options = options();
+    options.selection.merged_usr = false;
+    let extraction = extracted(&directory.join("sample.rpm"), &options).unwrap();
+    let found = lines(&extraction);
+    assert!(
+        found
+            .iter()
+            .any(|line| line.ends_with(b"  /lib/sample/old-place"))
+    );
+    assert!(extraction.sources[0].notes.is_empty());
 }
 
 #[test]

@@ -278,7 +278,8 @@ fn a_container_image_among_other_files_is_refused_instead_of_its_blobs_listed() 
     let directory = TempDir::new().unwrap();
     for files in [
         ["var/x", "oci-layout", "index.json"],
-        ["var/x", "manifest.json", "repositories"],
+        ["var/x", "manifest.json", "json"],
+        ["a/layer.tar", "a/json", "repositories"],
     ] {
         let members = files.map(|name| Made::file(name, "{}"));
         assert_eq!(
