@@ -67,7 +67,7 @@ fn xfs_db(directory: &Path, mode: &str, commands: &[&str]) -> String {
 
 /// What `/etc/os-release` says, links followed.
 fn release(image: &Path) -> Vec<u8> {
-    let disk = Disk::open(fs::File::open(image).unwrap()).unwrap();
+    let disk = Disk::open(fs::File::open(image).unwrap(), None, None).unwrap();
     let Some(Ok(filesystem)) = &disk.volumes[0].filesystem else {
         panic!("not read");
     };
