@@ -17,8 +17,8 @@ use super::{ImageError, Limits, Source, SourceError, Tree};
 use crate::input::{Input, STANDARD_INPUT};
 use ima_assay_digest::Control;
 
-/// Bytes looked at to tell a format: the longest section table of a UKI lies within them.
-const HEAD_BYTES: u64 = 16 << 10;
+/// Bytes looked at to tell a format: the superblock of a btrfs begins latest.
+const HEAD_BYTES: u64 = 68 << 10;
 
 /// Takes the file and its name.
 type Open = fn(File, Vec<u8>, &Limits) -> Result<Box<dyn Source>, ImageError>;
@@ -35,6 +35,11 @@ const FORMATS: &[Row] = &[
     Row {
         detect: uki::looks_like,
         open: |file, name, _| Ok(Box::new(Uki::open(file, name)?)),
+    },
+    // Before an initramfs, in front of which any number of zeros may stand.
+    Row {
+        detect: disk::looks_like_btrfs,
+        open: |file, name, limits| Ok(Box::new(open_disk(file, &name, limits)?)),
     },
     Row {
         detect: initramfs::looks_like,

@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
+use super::btrfs::BtrfsError;
 use super::ext4::Ext4Error;
 use super::lvm::LvmError;
 use super::qcow2::Qcow2Error;
@@ -45,6 +46,9 @@ pub enum DiskError {
     /// Another one.
     #[error(transparent)]
     Xfs(#[from] XfsError),
+    /// And a third.
+    #[error(transparent)]
+    Btrfs(#[from] BtrfsError),
     /// A FAT filesystem.
     #[error("vfat: {problem}")]
     Vfat {
@@ -118,6 +122,7 @@ impl Explain for DiskError {
             Self::Lvm(error) => error.code(),
             Self::Ext4(error) => error.code(),
             Self::Xfs(error) => error.code(),
+            Self::Btrfs(error) => error.code(),
             Self::Vfat { .. } => "VFAT_CORRUPT",
             Self::FilesystemUnsupported { .. } => "FILESYSTEM_UNSUPPORTED",
             Self::MountMissing { .. } => "MOUNT_MISSING",
@@ -140,6 +145,7 @@ impl Explain for DiskError {
             Self::Lvm(error) => error.place(),
             Self::Ext4(error) => error.place(),
             Self::Xfs(error) => error.place(),
+            Self::Btrfs(error) => error.place(),
             _ => Place::default(),
         }
     }
@@ -155,6 +161,7 @@ impl Explain for DiskError {
             Self::Lvm(error) => error.hint(),
             Self::Ext4(error) => error.hint(),
             Self::Xfs(error) => error.hint(),
+            Self::Btrfs(error) => error.hint(),
             Self::Vfat { .. } => {
                 Some("check a copy of the image with `fsck.vfat -n`, or leave it out with --skip")
             }
