@@ -37,6 +37,11 @@ const FORMATS: &[Row] = &[
         detect: uki::looks_like,
         open: |file, name, _| Ok(Box::new(Uki::open(file, name)?)),
     },
+    // Before an initramfs, in front of which any number of zeros may stand.
+    Row {
+        detect: disk::looks_like_btrfs,
+        open: |file, name, limits| Ok(Box::new(open_disk(file, &name, limits)?)),
+    },
     Row {
         detect: initramfs::looks_like,
         open: |file, name, _| Ok(Box::new(Initramfs::open(file, name)?)),
@@ -129,6 +134,11 @@ fn open_file(
     // Anything compressed may be an initramfs; what has to be unpacked to be told comes first.
     if let Some(compression) = Tar::detect(&file, &head, limits).filter(|_| !uki::looks_like(&head)) {
         return oci::open(file, name.to_vec(), compression, limits, control);
+    }
+    // Zeros may stand in front of an initramfs as in front of a CD's first volume.
+    let starts_empty = head.iter().take(1024).all(|&byte| byte == 0);
+    if let Some((what, hint)) = unread::name_of(&head).filter(|_| starts_empty) {
+        return Err(ImageError::FormatUnread { what, hint });
     }
     match FORMATS.iter().find(|format| (format.detect)(&head)) {
         Some(format) => (format.open)(file, name.to_vec(), limits),

@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
+use super::btrfs::BtrfsError;
 use super::ext4::Ext4Error;
 use super::lvm::LvmError;
 use super::qcow2::Qcow2Error;
@@ -49,6 +50,9 @@ pub enum DiskError {
     /// And another.
     #[error(transparent)]
     Squashfs(#[from] SquashfsError),
+    /// And a third.
+    #[error(transparent)]
+    Btrfs(#[from] BtrfsError),
     /// A FAT filesystem.
     #[error("vfat: {problem}")]
     Vfat {
@@ -126,6 +130,7 @@ impl Explain for DiskError {
             Self::Ext4(error) => error.code(),
             Self::Xfs(error) => error.code(),
             Self::Squashfs(error) => error.code(),
+            Self::Btrfs(error) => error.code(),
             Self::Vfat { .. } => "VFAT_CORRUPT",
             Self::FilesystemUnsupported { .. } => "FILESYSTEM_UNSUPPORTED",
             Self::MountMissing { .. } => "MOUNT_MISSING",
@@ -150,6 +155,7 @@ impl Explain for DiskError {
             Self::Ext4(error) => error.place(),
             Self::Xfs(error) => error.place(),
             Self::Squashfs(error) => error.place(),
+            Self::Btrfs(error) => error.place(),
             _ => Place::default(),
         }
     }
@@ -166,6 +172,7 @@ impl Explain for DiskError {
             Self::Ext4(error) => error.hint(),
             Self::Xfs(error) => error.hint(),
             Self::Squashfs(error) => error.hint(),
+            Self::Btrfs(error) => error.hint(),
             Self::Vfat { .. } => {
                 Some("check a copy of the image with `fsck.vfat -n`, or leave it out with --skip")
             }

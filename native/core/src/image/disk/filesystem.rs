@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::DiskError;
+use super::btrfs::{self, Btrfs, Subvolume};
 use super::ext4::{self, Ext4};
 use super::read_at::ReadAt;
 use super::squashfs::{self, Squashfs};
@@ -11,6 +12,7 @@ use super::xfs::{self, Xfs};
 
 /// A filesystem that can be read.
 pub(super) enum Filesystem {
+    Btrfs(Box<Btrfs>),
     Ext4(Ext4),
     Squashfs(Squashfs),
     Vfat(Vfat),
@@ -44,6 +46,7 @@ impl Kind {
 /// A file, directory or something else.
 #[derive(Debug, Clone)]
 pub(super) enum Node {
+    Btrfs(btrfs::Node),
     Ext4(ext4::Node),
     Squashfs(squashfs::Node),
     Vfat(vfat::Node),
@@ -53,9 +56,13 @@ pub(super) enum Node {
 /// A name's meaning, which in some filesystems still has to be read.
 #[derive(Debug, Clone)]
 pub(super) enum Entry {
+    Btrfs(btrfs::Place),
     Inode(u64),
     Whole(vfat::Node),
 }
+
+/// What a file is known by: in btrfs the number of its subvolume, elsewhere 0; and its own.
+pub(super) type Identity = (u64, u64);
 
 /// What is said of a file beside its bytes.
 #[derive(Debug, Clone, Copy)]
@@ -64,8 +71,8 @@ pub(super) struct Facts {
     pub(super) uid: u32,
     pub(super) gid: u32,
     pub(super) size_bytes: u64,
-    /// Its number, if it may have several names.
-    pub(super) linked: Option<u64>,
+    /// What it is known by, if it may have several names.
+    pub(super) linked: Option<Identity>,
     /// A number to sort by: files in this order are read without going back.
     pub(super) first_block: u64,
 }
@@ -74,6 +81,10 @@ pub(super) struct Facts {
 const VFAT_MODE: u32 = 0o100_755;
 
 impl Filesystem {
+    pub(super) fn open_btrfs(volume: Arc<dyn ReadAt>) -> Result<Self, DiskError> {
+        Btrfs::open(volume).map(Box::new).map(Self::Btrfs)
+    }
+
     pub(super) fn open_ext4(volume: Arc<dyn ReadAt>) -> Result<Self, DiskError> {
         Ext4::open(volume).map(Self::Ext4)
     }
@@ -93,6 +104,7 @@ impl Filesystem {
     /// Bytes of the filesystem.
     pub(super) fn size_bytes(&self) -> u64 {
         match self {
+            Self::Btrfs(btrfs) => btrfs.size_bytes(),
             Self::Ext4(ext4) => ext4.size_bytes(),
             Self::Vfat(vfat) => vfat.size_bytes(),
             Self::Xfs(xfs) => xfs.size_bytes(),
@@ -112,12 +124,20 @@ impl Filesystem {
             (Self::Xfs(xfs), Node::Xfs(node)) => xfs.directory_size(node),
             (_, Node::Squashfs(node)) => Ok(Squashfs::directory_bytes(node)),
             (_, Node::Ext4(node)) => Ok(node.size_bytes()),
+            (_, Node::Btrfs(node)) => Ok(node.size_bytes()),
             _ => Ok(0),
         }
     }
 
+    /// The directory that has a system, if any has.
     pub(super) fn root(&self) -> Result<Node, DiskError> {
+        self.top(&Subvolume::System)
+    }
+
+    /// The directory that it begins with once a subvolume is mounted, where it has those.
+    pub(super) fn top(&self, subvolume: &Subvolume) -> Result<Node, DiskError> {
         match self {
+            Self::Btrfs(btrfs) => btrfs.top(subvolume).map(Node::Btrfs),
             Self::Ext4(ext4) => ext4.root().map(Node::Ext4),
             Self::Vfat(vfat) => Ok(Node::Vfat(vfat.root())),
             Self::Xfs(xfs) => xfs.root().map(Node::Xfs),
@@ -133,6 +153,10 @@ impl Filesystem {
                 Ok(names
                     .map(|(name, number)| (name, Entry::Inode(number.into())))
                     .collect())
+            }
+            (Self::Btrfs(btrfs), Node::Btrfs(node)) => {
+                let names = btrfs.list(node)?.into_iter();
+                Ok(names.map(|(name, place)| (name, Entry::Btrfs(place))).collect())
             }
             (Self::Xfs(xfs), Node::Xfs(node)) => {
                 let names = xfs.list(node)?.into_iter();
@@ -153,6 +177,7 @@ impl Filesystem {
     /// What a name stands for.
     pub(super) fn node(&self, entry: Entry) -> Result<Option<Node>, DiskError> {
         match (self, entry) {
+            (Self::Btrfs(btrfs), Entry::Btrfs(place)) => btrfs.node(place).map(Node::Btrfs).map(Some),
             (Self::Ext4(ext4), Entry::Inode(number)) => ext4.node(number).map(Node::Ext4).map(Some),
             (Self::Xfs(xfs), Entry::Inode(number)) => xfs.node(number).map(Node::Xfs).map(Some),
             (Self::Squashfs(squashfs), Entry::Inode(number)) => {
@@ -165,12 +190,20 @@ impl Filesystem {
 
     pub(super) fn facts(&self, file: &Node) -> Facts {
         match file {
+            Node::Btrfs(node) => Facts {
+                mode: node.mode(),
+                uid: node.uid(),
+                gid: node.gid(),
+                size_bytes: node.size_bytes(),
+                linked: Some(node.identity()).filter(|_| node.links() > 1),
+                first_block: node.first_address(),
+            },
             Node::Ext4(node) => Facts {
                 mode: node.mode(),
                 uid: node.uid(),
                 gid: node.gid(),
                 size_bytes: node.size_bytes(),
-                linked: Some(node.number().into()).filter(|_| node.links() > 1),
+                linked: Some((0, node.number().into())).filter(|_| node.links() > 1),
                 first_block: node.first_block(),
             },
             Node::Xfs(node) => Facts {
@@ -178,7 +211,7 @@ impl Filesystem {
                 uid: node.uid(),
                 gid: node.gid(),
                 size_bytes: node.size_bytes(),
-                linked: Some(node.number()).filter(|_| node.links() > 1),
+                linked: Some((0, node.number())).filter(|_| node.links() > 1),
                 first_block: node.first_block(),
             },
             Node::Squashfs(node) => Facts {
@@ -186,7 +219,7 @@ impl Filesystem {
                 uid: node.uid,
                 gid: node.gid,
                 size_bytes: node.size_bytes,
-                linked: Some(node.reference).filter(|_| node.links > 1),
+                linked: Some((0, node.reference)).filter(|_| node.links > 1),
                 first_block: node.first_block(),
             },
             Node::Vfat(node) => Facts {
@@ -203,6 +236,7 @@ impl Filesystem {
     /// The bytes of a file.
     pub(super) fn bytes(&self, file: &Node) -> Option<Bytes<'_>> {
         match (self, file) {
+            (Self::Btrfs(btrfs), Node::Btrfs(node)) => Some(Bytes::Btrfs(Box::new(btrfs.bytes(node)))),
             (Self::Ext4(ext4), Node::Ext4(node)) => Some(Bytes::Ext4(ext4.bytes(node))),
             (Self::Vfat(vfat), Node::Vfat(node)) => Some(Bytes::Vfat(vfat.bytes(node))),
             (Self::Xfs(xfs), Node::Xfs(node)) => Some(Bytes::Xfs(xfs.bytes(node))),
@@ -238,6 +272,7 @@ impl Filesystem {
     /// The target of a symbolic link.
     pub(super) fn target(&self, link: &Node) -> Result<Option<Vec<u8>>, DiskError> {
         match (self, link) {
+            (Self::Btrfs(btrfs), Node::Btrfs(node)) => btrfs.target(node).map(Some),
             (Self::Ext4(ext4), Node::Ext4(node)) => ext4.target(node),
             (Self::Xfs(xfs), Node::Xfs(node)) => xfs.target(node).map(Some),
             (Self::Squashfs(squashfs), Node::Squashfs(node)) => squashfs.target(node),
@@ -249,6 +284,7 @@ impl Filesystem {
 impl Node {
     pub(super) fn kind(&self) -> Kind {
         match self {
+            Self::Btrfs(node) => node.kind(),
             Self::Ext4(node) => node.kind(),
             Self::Vfat(node) if node.is_directory => Kind::Directory,
             Self::Vfat(_) => Kind::Regular,
@@ -258,18 +294,20 @@ impl Node {
     }
 
     /// What a directory is known by.
-    pub(super) fn identity(&self) -> u64 {
+    pub(super) fn identity(&self) -> Identity {
         match self {
-            Self::Ext4(node) => node.number().into(),
-            Self::Vfat(node) => node.first_cluster().into(),
-            Self::Xfs(node) => node.number(),
-            Self::Squashfs(node) => node.reference,
+            Self::Btrfs(node) => node.identity(),
+            Self::Ext4(node) => (0, node.number().into()),
+            Self::Vfat(node) => (0, node.first_cluster().into()),
+            Self::Xfs(node) => (0, node.number()),
+            Self::Squashfs(node) => (0, node.reference),
         }
     }
 }
 
 /// The bytes of a file, in order.
 pub(super) enum Bytes<'f> {
+    Btrfs(Box<btrfs::Bytes<'f>>),
     Ext4(ext4::Bytes<'f>),
     Vfat(vfat::Bytes<'f>),
     Xfs(xfs::Bytes<'f>),
@@ -280,6 +318,7 @@ impl Bytes<'_> {
     /// Fills `buffer`, or as much of it as there are bytes left.
     pub(super) fn read(&mut self, buffer: &mut [u8]) -> Result<usize, DiskError> {
         match self {
+            Self::Btrfs(bytes) => bytes.read(buffer),
             Self::Ext4(bytes) => bytes.read(buffer),
             Self::Vfat(bytes) => bytes.read(buffer),
             Self::Xfs(bytes) => bytes.read(buffer),

@@ -7,6 +7,7 @@
 //! Everything is read through one trait of bytes by offset, from several threads at once: what opens an image
 //! reads its structures, and the hashing threads read the files.
 
+mod btrfs;
 mod error;
 mod ext4;
 mod filesystem;
@@ -29,6 +30,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
+pub use btrfs::BtrfsError;
 pub use error::DiskError;
 pub use ext4::Ext4Error;
 pub use lvm::LvmError;
@@ -57,6 +59,12 @@ pub struct Disk {
 #[must_use]
 pub fn looks_like(head: &[u8]) -> bool {
     qcow2::looks_like(head) || volume::is_filesystem(head) || lvm::looks_like(head) || table::looks_like(head)
+}
+
+/// Whether they are those of a btrfs, of which zeros come first. On a disk with partitions it is a former one.
+#[must_use]
+pub fn looks_like_btrfs(head: &[u8]) -> bool {
+    btrfs::looks_like(head)
 }
 
 impl Disk {

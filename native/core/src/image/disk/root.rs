@@ -1,9 +1,10 @@
 //! Which volume is the root, and where its `fstab` mounts the others.
 
 use super::DiskError;
+use super::btrfs::Subvolume;
 use super::filesystem::{Filesystem, Kind, Node};
 use super::table::guid_text;
-use super::volume::Volume;
+use super::volume::{BTRFS, Volume};
 
 /// Types of root partitions by the Discoverable Partitions Specification: x86-64, arm64.
 const ROOT_TYPES: [&str; 2] = [
@@ -25,6 +26,8 @@ pub(super) struct Mount<'d> {
     pub(super) device: String,
     /// Empty for the root.
     pub(super) path: Vec<u8>,
+    /// Which part of it, where it is a btrfs.
+    pub(super) subvolume: Subvolume,
 }
 
 /// The root among the volumes.
@@ -157,6 +160,7 @@ pub(super) fn mounts<'d>(root: &'d Volume, volumes: &'d [Volume]) -> Result<Moun
             volume: Some(root),
             device: String::new(),
             path: Vec::new(),
+            subvolume: Subvolume::System,
         }],
         optional: Vec::new(),
     };
@@ -179,7 +183,8 @@ pub(super) fn mounts<'d>(root: &'d Volume, volumes: &'d [Volume]) -> Result<Moun
         }
         let path = path.trim_end_matches('/').replace("\\040", " ").into_bytes();
         let volume = volumes.iter().find(|volume| is_called(volume, device));
-        if volume.is_some_and(|volume| std::ptr::eq(volume, root)) {
+        // Of a btrfs several subvolumes may be mounted.
+        if volume.is_some_and(|volume| std::ptr::eq(volume, root) && volume.kind != BTRFS) {
             continue;
         }
         let options = fields.next().unwrap_or_default();
@@ -193,6 +198,7 @@ pub(super) fn mounts<'d>(root: &'d Volume, volumes: &'d [Volume]) -> Result<Moun
                 volume,
                 device: device.to_owned(),
                 path,
+                subvolume: Subvolume::of_options(options),
             });
         }
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::btrfs;
 use super::ext4;
 use super::filesystem::Filesystem;
 use super::lvm::{self, LogicalVolume};
@@ -101,6 +102,7 @@ impl Volume {
             label,
             uuid,
             filesystem: match kind {
+                BTRFS => Some(Filesystem::open_btrfs(volume)),
                 EXT4 => Some(Filesystem::open_ext4(volume)),
                 VFAT => Some(Filesystem::open_vfat(volume)),
                 XFS => Some(Filesystem::open_xfs(volume)),
@@ -200,6 +202,7 @@ impl Volume {
     }
 }
 
+pub(super) const BTRFS: &str = "btrfs";
 const EXT4: &str = "ext4";
 const VFAT: &str = "vfat";
 const XFS: &str = "xfs";
@@ -215,7 +218,7 @@ pub(super) fn is_filesystem(head: &[u8]) -> bool {
 /// Text at a place that tells a kind.
 const MAGICS: [(&str, usize, &[u8]); 9] = [
     (XFS, 0, b"XFSB"),
-    ("btrfs", 0x1_0040, b"_BHRfS_M"),
+    (BTRFS, btrfs::MAGIC_AT, btrfs::MAGIC),
     (SQUASHFS, 0, b"hsqs"),
     ("erofs", 1024, b"\xe2\xe1\xf5\xe0"),
     ("LUKS", 0, b"LUKS\xba\xbe"),
@@ -258,7 +261,7 @@ fn names_of(kind: &str, head: &[u8]) -> (String, String) {
     match kind {
         EXT4 => (text(1144, 16), uuid(1128)),
         XFS => (text(108, 12), uuid(32)),
-        "btrfs" => (text(0x1_012b, 256), uuid(0x1_0020)),
+        BTRFS => (text(0x1_012b, 256), uuid(0x1_0020)),
         "swap" => (text(1052, 16), uuid(1036)),
         VFAT if le16(head, 22) == 0 && le32(head, 36) != 0 => (text(71, 11), serial(67)),
         VFAT => (text(43, 11), serial(39)),

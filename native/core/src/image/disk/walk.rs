@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::DiskError;
-use super::filesystem::{Bytes, Facts, Filesystem, Kind, Node};
+use super::filesystem::{Bytes, Facts, Filesystem, Identity, Kind, Node};
 use super::root::Mount;
 use crate::image::signature;
 use crate::image::{ContentId, File, ImageError, Note, Scan, Sink, Skip};
@@ -74,7 +74,7 @@ impl<'a, 'b, 's> Walk<'a, 'b, 's> {
                 continue;
             };
             match &volume.filesystem {
-                Some(Ok(filesystem)) => self.filesystem(filesystem, &mount.path)?,
+                Some(Ok(filesystem)) => self.filesystem(filesystem, mount)?,
                 Some(Err(error)) => self.sink.omit(at(&mount.path, error.clone()))?,
                 None => {
                     let error = DiskError::FilesystemUnsupported {
@@ -104,18 +104,24 @@ impl<'a, 'b, 's> Walk<'a, 'b, 's> {
         skipped.is_some()
     }
 
-    fn filesystem(&mut self, filesystem: &'s Filesystem, mounted_at: &[u8]) -> Result<(), ImageError> {
-        let root = filesystem.root().map_err(|error| at(mounted_at, error))?;
+    fn filesystem(&mut self, filesystem: &'s Filesystem, mount: &Mount<'_>) -> Result<(), ImageError> {
+        let mounted_at = &mount.path;
+        let root = match filesystem.top(&mount.subvolume) {
+            Ok(root) => root,
+            // A subvolume that is not there is one mount less; without a root there is nothing.
+            Err(error) if !mounted_at.is_empty() => return self.sink.omit(at(mounted_at, error)),
+            Err(error) => return Err(at(mounted_at, error)),
+        };
         if self.scan.selection.signatures && !filesystem.has_known_attributes() {
             self.sink.note(Note {
                 code: "SIGNATURES_UNREAD",
-                path: Some(mounted_at.to_vec()),
+                path: Some(mounted_at.clone()),
                 offset_bytes: None,
                 text: "signatures of files in this kind of filesystem are not read".to_owned(),
             });
         }
         let mut pending = vec![Pending {
-            path: mounted_at.to_vec(),
+            path: mounted_at.clone(),
             node: root.clone(),
             depth: 0,
         }];
@@ -232,7 +238,7 @@ impl<'a, 'b, 's> Walk<'a, 'b, 's> {
 
     /// Hands the files of a filesystem over, those with several names once.
     fn submit(&mut self, filesystem: &'s Filesystem, found: Vec<Found>) -> Result<(), ImageError> {
-        let mut linked: HashMap<u64, ContentId> = HashMap::new();
+        let mut linked: HashMap<Identity, ContentId> = HashMap::new();
         for Found { path, node, facts } in found {
             let limit = self.scan.limits.max_files;
             if self.files >= limit {

@@ -59,6 +59,10 @@ impl Memory {
         self.0.lock().unwrap().clone()
     }
 
+    pub(super) fn replace(&self, at: usize, bytes: &[u8]) {
+        self.0.lock().unwrap()[at..][..bytes.len()].copy_from_slice(bytes);
+    }
+
     /// What is found once this byte has changed, and is changed back.
     pub(super) fn changed<T>(self: &Arc<Self>, at: usize, change: u8, find: impl Fn(&Arc<Self>) -> T) -> T {
         self.0.lock().unwrap()[at] ^= change;
