@@ -31,6 +31,7 @@ export function toArguments(options: ExtractOptions): ExtractArguments {
     ...(options.partition === undefined ? {} : { partition: checkPartition(options.partition) }),
     ...(options.platform === undefined ? {} : { platform: checkPlatform(options.platform) }),
     ...(options.imageName === undefined ? {} : { imageName: options.imageName }),
+    signatures: options.signatures ?? false,
     keepGoing: options.keepGoing ?? false,
     ...(options.shard === undefined ? {} : { shard: checkShard(options.shard) }),
     threads: options.threads === undefined ? 0 : checkThreads(options.threads),

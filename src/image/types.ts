@@ -50,6 +50,11 @@ export interface ExtractOptions extends WorkOptions {
   readonly platform?: string | undefined;
   /** The container image among several in one file, by a name or digest. Default: the only one there is. */
   readonly imageName?: string | undefined;
+  /**
+   * Also read the signatures of files (`security.ima`), for the JSON form of the allowlist. Default false.
+   * `SIGNATURES_UNREAD` among an image's notes says where they are not read.
+   */
+  readonly signatures?: boolean | undefined;
   /** List what cannot be read in the result instead of throwing. Default false. */
   readonly keepGoing?: boolean | undefined;
   /**

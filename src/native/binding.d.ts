@@ -243,6 +243,8 @@ export interface ExtractArguments {
   platform?: string
   /** The name or digest of a container image. */
   imageName?: string
+  /** Also read signatures of files. */
+  signatures: boolean
   /** List what cannot be read instead of stopping. */
   keepGoing: boolean
   /** The part that is wanted, from 1, and how many there are. */

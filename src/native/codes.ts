@@ -11,6 +11,7 @@ export const imageErrorCodes = [
   'INPUT_TOO_LARGE',
   'NOTHING_LISTED',
   'SHARES_UNREADABLE',
+  'SIGNATURES_TOO_LARGE',
   'STOPPED',
   'TOO_DEEP',
   'TOO_MANY_FILES',

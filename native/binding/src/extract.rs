@@ -37,6 +37,8 @@ pub struct ExtractArguments {
     pub platform: Option<String>,
     /// The name or digest of a container image.
     pub image_name: Option<String>,
+    /// Also read signatures of files.
+    pub signatures: bool,
     /// List what cannot be read instead of stopping.
     pub keep_going: bool,
     /// The part that is wanted, from 1, and how many there are.
@@ -124,6 +126,7 @@ impl ExtractArguments {
         selection.partition = self.partition;
         selection.platform = self.platform.as_deref().and_then(Platform::parse);
         selection.image = self.image_name;
+        selection.signatures = self.signatures;
         selection.shard = self.shard.and_then(|(index, count)| Shard::new(index, count));
         let default = ExtractOptions::default();
         Ok(ExtractOptions {

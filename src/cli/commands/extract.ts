@@ -55,6 +55,10 @@ export const command: Command = {
           requiresArg: true,
           describe: 'Exclude patterns to put into a runtime policy, one a line (repeatable)',
         })
+        .option('signatures', {
+          type: 'boolean',
+          describe: "Also read files' signatures, security.ima, into the JSON form",
+        })
         .option('shard', {
           type: 'string',
           requiresArg: true,
@@ -81,6 +85,13 @@ export const command: Command = {
       throw new UsageError('ARGUMENT_INVALID', { problem: 'standard input is given twice' });
     }
     const options = readImageOptions(parsed);
+    const signatures = flag(parsed, 'signatures');
+    if (signatures && format !== 'json') {
+      throw new UsageError('ARGUMENT_INVALID', {
+        problem: `--signatures has no place in ${format}`,
+        hint: 'only the JSON form has them: --json',
+      });
+    }
     const algorithms = many(parsed, 'algorithm');
     const progress = openProgress('hashing', { quiet });
     const extraction = await extractAllowlist(sources, {
@@ -88,6 +99,7 @@ export const command: Command = {
       algorithms: algorithms.length === 0 ? undefined : algorithms,
       threads: readThreads(parsed),
       shard: readShard(parsed),
+      signatures,
       signal,
       onProgress: progress.onProgress,
     }).finally(progress.close);

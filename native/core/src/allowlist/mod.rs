@@ -10,6 +10,7 @@ mod json;
 mod mtree;
 mod write;
 
+use std::collections::HashMap;
 use std::ops::Range;
 
 use ima_assay_digest::{Algorithm, Digest};
@@ -34,6 +35,8 @@ pub struct Allowlist {
     /// Arena of digests.
     digests: Vec<u8>,
     rows: Vec<Row>,
+    /// Signatures of files, by origin and by the path as the image has it.
+    signatures: HashMap<u32, HashMap<Vec<u8>, Vec<u8>>>,
 }
 
 /// What an image says of a file beside its bytes.
@@ -78,6 +81,8 @@ pub struct Listed<'a> {
     pub origin: usize,
     /// What the image says of the file; none for what was read from a list.
     pub facts: Option<FileFacts>,
+    /// Its attribute `security.ima`, if that is a signature and was asked for.
+    pub signature: Option<&'a [u8]>,
 }
 
 impl Allowlist {
@@ -103,13 +108,16 @@ impl Allowlist {
     #[must_use]
     pub fn get(&self, index: usize) -> Option<Listed<'_>> {
         let row = self.rows.get(index)?;
+        let raw_path = self.path(row.raw_at, row.path_len);
+        let signatures = self.signatures.get(&row.origin);
         Some(Listed {
             path: self.path(row.path_at, row.path_len),
-            raw_path: self.path(row.raw_at, row.path_len),
+            raw_path,
             algorithm: row.algorithm,
             digest: self.digest(row),
             origin: usize::try_from(row.origin).unwrap_or(usize::MAX),
             facts: row.facts,
+            signature: signatures.and_then(|of| of.get(raw_path)).map(Vec::as_slice),
         })
     }
 
@@ -151,13 +159,7 @@ impl Allowlist {
             let origins: Vec<u32> = list.origins.iter().map(|name| builder.origin(name)).collect();
             for listed in list.rows() {
                 let origin = origins.get(listed.origin).copied().unwrap_or(u32::MAX);
-                builder.push(
-                    listed.raw_path,
-                    listed.algorithm,
-                    listed.digest,
-                    origin,
-                    listed.facts,
-                );
+                builder.insert_row(&listed, origin);
             }
         }
         builder.build()
@@ -202,6 +204,15 @@ impl Builder {
     /// Adds a row of another list, under an origin of this one.
     pub(crate) fn insert_row(&mut self, row: &Listed<'_>, origin: u32) {
         self.push(row.raw_path, row.algorithm, row.digest, origin, row.facts);
+        if let Some(signature) = row.signature {
+            self.sign(row.raw_path, origin, signature);
+        }
+    }
+
+    /// Adds the signature of a file, spelled as the image has it.
+    pub(crate) fn sign(&mut self, path: &[u8], origin: u32, signature: &[u8]) {
+        let of_origin = self.list.signatures.entry(origin).or_default();
+        of_origin.insert(path.to_vec(), signature.to_vec());
     }
 
     /// Adds a digest of a path, spelled as the image has it.

@@ -93,6 +93,12 @@ pub enum ImageError {
         /// The limit.
         limit: u64,
     },
+    /// Signatures of files that are together larger than was allowed.
+    #[error("the signatures of files have more than {limit} bytes together")]
+    SignaturesTooLarge {
+        /// The limit.
+        limit: u64,
+    },
     /// An initramfs is not what the kernel could unpack.
     #[error(transparent)]
     Initramfs(#[from] InitramfsError),
@@ -138,6 +144,7 @@ impl Explain for ImageError {
             Self::NothingListed { .. } => "NOTHING_LISTED",
             Self::TooDeep { .. } => "TOO_DEEP",
             Self::TooManyFiles { .. } => "TOO_MANY_FILES",
+            Self::SignaturesTooLarge { .. } => "SIGNATURES_TOO_LARGE",
             Self::Disk { error, .. } => error.code(),
             Self::Initramfs(error) => error.code(),
             Self::Oci(error) => error.code(),
@@ -161,6 +168,7 @@ impl Explain for ImageError {
             | Self::Stopped
             | Self::ContainerImage
             | Self::NothingListed { .. }
+            | Self::SignaturesTooLarge { .. }
             | Self::InputTooLarge { .. } => Place::default(),
             Self::UnknownFormat { .. } | Self::Empty => Place {
                 offset_bytes: Some(0),
@@ -207,6 +215,9 @@ impl Explain for ImageError {
             }
             Self::TooDeep { .. } => Some("if the image is meant to be so, raise --limit max-depth"),
             Self::TooManyFiles { .. } => Some("if the image is meant to be so, raise --limit max-files"),
+            Self::SignaturesTooLarge { .. } => {
+                Some("if the image is meant to be so, raise --limit max-text-bytes")
+            }
             Self::Disk { error, .. } => error.hint(),
             Self::Initramfs(error) => error.hint(),
             Self::Oci(error) => error.hint(),

@@ -1,5 +1,6 @@
 //! From images to an allowlist: scan, hash, list.
 
+use std::collections::HashMap;
 use std::num::NonZeroUsize;
 
 use ima_assay_digest::{Algorithm, Control, Digest, Outcome, PoolOptions, Submit, hash_all};
@@ -123,7 +124,7 @@ pub fn inspect(
     control: &Control,
 ) -> Result<Summary, SourceError> {
     announce(std::iter::once(source), control);
-    let mut collector = Collector::new(None, options.keep_going);
+    let mut collector = Collector::new(None, options);
     note_unmet(source, options, &mut collector);
     let scan = Scan {
         selection: &options.selection,
@@ -167,11 +168,11 @@ fn extract_one<'s>(
         control,
     };
     let (scanned, outcomes) = hash_all(&pool, |submit: &Submit<'_, Content<'s>>| {
-        let mut collector = Collector::new(Some(submit), options.keep_going);
+        let mut collector = Collector::new(Some(submit), options);
         note_unmet(source, options, &mut collector);
         source.scan(&scan, &mut collector).map(|layer| {
             collector.summary.layer = layer;
-            (collector.files, collector.summary)
+            (collector.files, collector.signatures, collector.summary)
         })
     });
     if control.is_cancelled() {
@@ -188,7 +189,7 @@ fn extract_one<'s>(
             Outcome::NotReached => Hashed::Failed(Some(ImageError::Stopped)),
         });
     }
-    let (files, mut summary) = scanned?;
+    let (files, signatures, mut summary) = scanned?;
     let origin = builder.new_origin(name);
     for file in &files {
         if options.selection.skips_shard(&file.path) {
@@ -205,6 +206,9 @@ fn extract_one<'s>(
                 };
                 for digest in digests.iter() {
                     builder.insert(&file.path, digest, origin, Some(facts));
+                }
+                if let Some(signature) = signatures.get(&file.content) {
+                    builder.sign(&file.path, origin, signature);
                 }
                 summary.count(file);
             }
@@ -268,16 +272,22 @@ struct Collector<'c, 's> {
     keep_going: bool,
     contents: usize,
     files: Vec<File>,
+    signatures: HashMap<ContentId, Vec<u8>>,
+    signature_bytes: u64,
+    max_signature_bytes: u64,
     summary: Summary,
 }
 
 impl<'c, 's> Collector<'c, 's> {
-    fn new(submit: Option<&'c Submit<'c, Content<'s>>>, keep_going: bool) -> Self {
+    fn new(submit: Option<&'c Submit<'c, Content<'s>>>, options: &ExtractOptions) -> Self {
         Self {
             submit,
-            keep_going,
+            keep_going: options.keep_going,
             contents: 0,
             files: Vec::new(),
+            signatures: HashMap::new(),
+            signature_bytes: 0,
+            max_signature_bytes: options.limits.max_text_bytes,
             summary: Summary::default(),
         }
     }
@@ -291,6 +301,17 @@ impl<'s> Sink<'s> for Collector<'_, 's> {
         };
         self.contents = self.contents.saturating_add(1);
         Ok(ContentId(id))
+    }
+
+    fn signature(&mut self, content: ContentId, signature: Vec<u8>) -> Result<(), ImageError> {
+        let len = u64::try_from(signature.len()).unwrap_or(u64::MAX);
+        self.signature_bytes = self.signature_bytes.saturating_add(len);
+        if self.signature_bytes > self.max_signature_bytes {
+            let limit = self.max_signature_bytes;
+            return Err(ImageError::SignaturesTooLarge { limit });
+        }
+        self.signatures.insert(content, signature);
+        Ok(())
     }
 
     fn file(&mut self, file: File) {

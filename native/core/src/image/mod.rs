@@ -25,6 +25,7 @@ pub mod package;
 mod rootfs;
 mod selection;
 mod shard;
+mod signature;
 mod summary;
 pub mod tar;
 #[cfg(test)]
@@ -125,6 +126,16 @@ pub trait Sink<'s> {
     /// # Errors
     /// [`ImageError::Cancelled`], or [`ImageError::Stopped`] after another content failed.
     fn content(&mut self, content: Content<'s>) -> Result<ContentId, ImageError>;
+
+    /// Takes the signature of a content, as the attribute `security.ima` has it.
+    /// Nobody gives any unless [`Selection::signatures`] asks for them.
+    ///
+    /// # Errors
+    /// [`ImageError::SignaturesTooLarge`].
+    fn signature(&mut self, content: ContentId, signature: Vec<u8>) -> Result<(), ImageError> {
+        let _ = (content, signature);
+        Ok(())
+    }
 
     /// Takes a file at its final path.
     fn file(&mut self, file: File);

@@ -83,6 +83,8 @@ pub struct Selection {
     pub platform: Option<Platform>,
     /// The name or digest of the container image, where there are several.
     pub image: Option<String>,
+    /// Also read the signatures of files.
+    pub signatures: bool,
     /// Take only the files of one part; also of an initramfs.
     pub shard: Option<Shard>,
 }
@@ -104,6 +106,7 @@ impl Selection {
             partition: None,
             platform: None,
             image: None,
+            signatures: false,
             shard: None,
         }
     }

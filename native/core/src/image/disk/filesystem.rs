@@ -219,6 +219,19 @@ impl Filesystem {
         }
     }
 
+    /// The attribute `security.ima` of a file. Filesystems whose attributes are not read have none.
+    pub(super) fn ima(&self, file: &Node) -> Result<Option<Vec<u8>>, DiskError> {
+        match (self, file) {
+            (Self::Ext4(ext4), Node::Ext4(node)) => ext4.ima(node),
+            _ => Ok(None),
+        }
+    }
+
+    /// Whether attributes of its files are read, or there are none.
+    pub(super) fn has_known_attributes(&self) -> bool {
+        matches!(self, Self::Ext4(_) | Self::Vfat(_))
+    }
+
     /// The whole of a small file; none if it is larger.
     pub(super) fn small_file(&self, file: &Node, max_bytes: u64) -> Result<Option<Vec<u8>>, DiskError> {
         let size_bytes = self.facts(file).size_bytes;

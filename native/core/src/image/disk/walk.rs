@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use super::DiskError;
 use super::filesystem::{Bytes, Facts, Filesystem, Identity, Kind, Node};
 use super::root::Mount;
+use crate::image::signature;
 use crate::image::{ContentId, File, ImageError, Note, Scan, Sink, Skip};
 
 /// How many times the size of the image its files may have together, where that is more than the limit: unpacked
@@ -111,6 +112,14 @@ impl<'a, 'b, 's> Walk<'a, 'b, 's> {
             Err(error) if !mounted_at.is_empty() => return self.sink.omit(at(mounted_at, error)),
             Err(error) => return Err(at(mounted_at, error)),
         };
+        if self.scan.selection.signatures && !filesystem.has_known_attributes() {
+            self.sink.note(Note {
+                code: "SIGNATURES_UNREAD",
+                path: Some(mounted_at.clone()),
+                offset_bytes: None,
+                text: "signatures of files in this kind of filesystem are not read".to_owned(),
+            });
+        }
         let mut pending = vec![Pending {
             path: mounted_at.clone(),
             node: root.clone(),
@@ -238,7 +247,16 @@ impl<'a, 'b, 's> Walk<'a, 'b, 's> {
                 (None, Some(bytes)) => {
                     self.count_bytes(&path, facts.size_bytes)?;
                     let path = path.clone();
-                    let content = self.sink.content(Box::new(DiskFile { path, bytes }))?;
+                    let content = self.sink.content(Box::new(DiskFile {
+                        path: path.clone(),
+                        bytes,
+                    }))?;
+                    if self.scan.selection.signatures {
+                        match filesystem.ima(&node) {
+                            Ok(ima) => signature::take(self.sink, content, ima)?,
+                            Err(error) => self.sink.omit(at(&path, error))?,
+                        }
+                    }
                     if let Some(number) = facts.linked {
                         linked.insert(number, content);
                     }

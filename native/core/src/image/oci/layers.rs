@@ -174,6 +174,10 @@ impl<'s> Sink<'s> for LayerSink<'_, 's> {
         self.sink.content(content)
     }
 
+    fn signature(&mut self, content: ContentId, signature: Vec<u8>) -> Result<(), ImageError> {
+        self.sink.signature(content, signature)
+    }
+
     fn file(&mut self, file: File) {
         self.sink.file(file);
     }

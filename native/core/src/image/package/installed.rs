@@ -49,6 +49,10 @@ impl<'s> Sink<'s> for Installed<'_, 's> {
         self.sink.content(content)
     }
 
+    fn signature(&mut self, content: ContentId, signature: Vec<u8>) -> Result<(), ImageError> {
+        self.sink.signature(content, signature)
+    }
+
     fn file(&mut self, mut file: File) {
         if MERGED.iter().any(|top| file.path.starts_with(top)) {
             file.path = [b"/usr", file.path.as_slice()].concat();

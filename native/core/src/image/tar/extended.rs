@@ -27,7 +27,7 @@ impl Extended {
     }
 }
 
-/// The PAX records that decide what is listed. Times, names of owners, attributes and the like do not.
+/// The PAX records that decide what is listed. Times, names of owners and the like do not.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(super) struct Records {
     pub(super) path: Option<Vec<u8>>,
@@ -35,6 +35,8 @@ pub(super) struct Records {
     pub(super) size: Option<u64>,
     pub(super) uid: Option<u32>,
     pub(super) gid: Option<u32>,
+    /// The attribute `security.ima`.
+    pub(super) ima: Option<Vec<u8>>,
     pub(super) sparse: Sparse,
 }
 
@@ -88,6 +90,7 @@ impl Records {
             b"size" => self.size = number()?,
             b"uid" => self.uid = owner()?,
             b"gid" => self.gid = owner()?,
+            b"SCHILY.xattr.security.ima" => self.ima = Some(value.to_vec()),
             b"SCHILY.realsize" => return Err("a sparse file as star writes it, which is not read"),
             _ if key.starts_with(b"GNU.sparse.") => {
                 sparse.is_used = true;
@@ -118,7 +121,11 @@ impl Records {
 
     /// Whether something is said that can be true of one member only.
     pub(super) fn is_of_one_member(&self) -> bool {
-        self.path.is_some() || self.linkpath.is_some() || self.size.is_some() || self.sparse.is_used
+        self.path.is_some()
+            || self.linkpath.is_some()
+            || self.size.is_some()
+            || self.ima.is_some()
+            || self.sparse.is_used
     }
 }
 

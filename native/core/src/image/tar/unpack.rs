@@ -14,6 +14,7 @@ use super::whiteout::Whiteout;
 use crate::image::cursor::{Cursor, Fill};
 use crate::image::handover::{self, Handover};
 use crate::image::rootfs::{Data, Inode, Kind, Refusal, Regular, Rootfs};
+use crate::image::signature;
 use crate::image::{ContentId, ImageError, Note, Scan, Sink};
 use crate::path::Escaped;
 
@@ -334,8 +335,12 @@ impl<'a, 'b, 's> Unpacker<'a, 'b, 's> {
             skip(cursor, member.offset, stored, "data")?;
             Data::Partial
         } else {
+            let content = self.content(cursor, member.offset, &map)?;
+            if self.scan.selection.signatures {
+                signature::take(self.sink, content, member.records.ima.clone())?;
+            }
             Data::Stored {
-                content: self.content(cursor, member.offset, &map)?,
+                content,
                 size_bytes: map.size,
             }
         };

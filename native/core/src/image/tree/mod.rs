@@ -6,14 +6,19 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::ffi::{CStr, CString};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, Stat, fstat, openat, statat};
+use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, Stat, fstat, lgetxattr, openat, statat};
+use rustix::io::Errno;
 
+use super::signature;
 use super::{ContentId, Fact, File, ImageError, Layer, Note, Scan, Sink, Skip, Source};
+
+/// Bytes of an attribute: Linux has none that are longer.
+const MAX_ATTRIBUTE_BYTES: usize = 64 << 10;
 
 /// A directory whose contents are a machine's root filesystem.
 pub struct Tree {
@@ -69,7 +74,7 @@ impl Tree {
     /// # Errors
     /// [`ImageError::Io`].
     pub fn open(path: &Path) -> Result<Self, ImageError> {
-        let unreadable = |error: rustix::io::Errno| ImageError::Io {
+        let unreadable = |error: Errno| ImageError::Io {
             path: path.as_os_str().as_bytes().to_vec(),
             error: error.into(),
         };
@@ -109,7 +114,26 @@ impl Directory {
         path
     }
 
-    fn error(&self, name: &CStr, error: rustix::io::Errno) -> ImageError {
+    /// The attribute `security.ima` of a file in it.
+    fn ima(&self, name: &CStr) -> Result<Option<Vec<u8>>, Errno> {
+        // There is no call that takes a directory and a name.
+        let path = [
+            format!("/proc/self/fd/{}/", self.descriptor.as_raw_fd()).as_bytes(),
+            name.to_bytes(),
+        ]
+        .concat();
+        let mut value = vec![0; MAX_ATTRIBUTE_BYTES];
+        match lgetxattr(path, "security.ima", value.as_mut_slice()) {
+            Ok(len) => {
+                value.truncate(len);
+                Ok(Some(value))
+            }
+            Err(Errno::NODATA | Errno::OPNOTSUPP) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn error(&self, name: &CStr, error: Errno) -> ImageError {
         ImageError::Io {
             path: self.path_of(name),
             error: error.into(),
@@ -313,6 +337,12 @@ impl Walk<'_, '_, '_> {
                     before: State::of(stat),
                     progress: Reading::NotOpened,
                 }))?;
+                if self.scan.selection.signatures {
+                    match directory.ima(name) {
+                        Ok(ima) => signature::take(self.sink, content, ima)?,
+                        Err(error) => return self.sink.omit(directory.error(name, error)),
+                    }
+                }
                 if stat.st_nlink > 1 {
                     self.linked.insert(Identity::of(stat), content);
                 }
@@ -379,7 +409,7 @@ enum Reading {
 }
 
 impl TreeFile {
-    fn error(&self, error: rustix::io::Errno) -> ImageError {
+    fn error(&self, error: Errno) -> ImageError {
         self.directory.error(&self.name, error)
     }
 
@@ -418,7 +448,7 @@ impl ima_assay_digest::Content for TreeFile {
         };
         let read = loop {
             match rustix::io::read(&descriptor, &mut *buffer) {
-                Err(rustix::io::Errno::INTR) => {}
+                Err(Errno::INTR) => {}
                 other => break other.map_err(|error| self.error(error))?,
             }
         };

@@ -7,21 +7,18 @@
 //! 128 bytes in use beyond 128   130 checksum (high) …   then attributes
 //! ```
 
+use super::attributes::inline_rest;
 use super::checksum::crc32c;
 use super::{Ext4, Ext4Error};
 use crate::image::disk::DiskError;
 use crate::image::disk::filesystem::Kind;
-use crate::image::disk::number::{divide, index, join, le16, le32};
+use crate::image::disk::number::{divide, join, le16, le32};
 use crate::image::disk::read_at::read_vec;
 
 const ENCRYPTED: u32 = 0x800;
 const INDEXED: u32 = 0x1000;
 const EXTENTS: u32 = 0x8_0000;
 const INLINE_DATA: u32 = 0x1000_0000;
-
-const ATTRIBUTES_MAGIC: u32 = 0xea02_0000;
-/// `system.`, the prefix of the attribute that holds the rest of a short file.
-const SYSTEM: u8 = 7;
 
 /// What a reader needs of an inode.
 #[derive(Debug, Clone)]
@@ -67,14 +64,7 @@ impl Ext4 {
             })
         };
         let superblock = &self.superblock;
-        let Some(from_zero) = number.checked_sub(1).filter(|_| number <= superblock.inodes) else {
-            return Err(corrupt("there is no such inode"));
-        };
-        let (group, inside) = divide(from_zero.into(), superblock.inodes_per_group.into());
-        let table = self.inode_table(group)?;
-        let at = inside.saturating_mul(superblock.inode_bytes.into());
-        let at = table.saturating_mul(superblock.block_bytes).saturating_add(at);
-        let bytes = read_vec(self.volume.as_ref(), at, superblock.inode_bytes.into())?;
+        let bytes = self.inode_bytes(number)?;
         let (mode, links) = (le16(&bytes, 0), le16(&bytes, 26));
         if links == 0 {
             return Err(corrupt("a name leads to it, and it was deleted"));
@@ -116,10 +106,27 @@ impl Ext4 {
             return Err(Ext4Error::Encrypted { inode: number }.into());
         }
         if inode.flags & INLINE_DATA != 0 {
-            let rest = inline_rest(&bytes, extra);
+            let rest = inline_rest(&bytes, usize::from(extra).saturating_add(128));
             inode.inline_rest = Some(rest.ok_or_else(|| corrupt("its attributes point out of it"))?);
         }
         Ok(inode)
+    }
+
+    /// An inode as it is stored.
+    pub(super) fn inode_bytes(&self, number: u32) -> Result<Vec<u8>, DiskError> {
+        let superblock = &self.superblock;
+        let Some(from_zero) = number.checked_sub(1).filter(|_| number <= superblock.inodes) else {
+            return Err(Ext4Error::Corrupt {
+                inode: number,
+                problem: "there is no such inode",
+            }
+            .into());
+        };
+        let (group, inside) = divide(from_zero.into(), superblock.inodes_per_group.into());
+        let table = self.inode_table(group)?;
+        let at = inside.saturating_mul(superblock.inode_bytes.into());
+        let at = table.saturating_mul(superblock.block_bytes).saturating_add(at);
+        read_vec(self.volume.as_ref(), at, superblock.inode_bytes.into())
     }
 
     /// The first block of a group's inodes.
@@ -168,27 +175,4 @@ fn has_right_checksum(bytes: &[u8], seed: u32, extra: u16) -> bool {
     }
     let found = crc32c(seed, &copy);
     expected == if is_long { found } else { found & 0xffff }
-}
-
-/// The attribute `system.data`; nothing if there is none. None if the attributes point out of the inode.
-fn inline_rest(bytes: &[u8], extra: u16) -> Option<Vec<u8>> {
-    let attributes = bytes
-        .get(usize::from(extra).saturating_add(128)..)
-        .unwrap_or_default();
-    if le32(attributes, 0) != ATTRIBUTES_MAGIC {
-        return Some(Vec::new());
-    }
-    let body = attributes.get(4..)?;
-    let mut entry = body;
-    // The list ends with four zeros, or with the inode.
-    while entry.len() >= 16 && le32(entry, 0) != 0 {
-        let name_len = usize::from(*entry.first()?);
-        let name = entry.get(16..)?.get(..name_len)?;
-        if *entry.get(1)? == SYSTEM && name == b"data" {
-            let (start, len) = (usize::from(le16(entry, 2)), index(le32(entry, 8)));
-            return Some(body.get(start..)?.get(..len)?.to_vec());
-        }
-        entry = entry.get(name_len.checked_add(16)?.next_multiple_of(4)..)?;
-    }
-    Some(Vec::new())
 }

@@ -8,6 +8,7 @@
 //! Every checksum that the filesystem has is checked, and what is not known is refused. What was not unmounted is read
 //! as its journal makes it. Source: Linux, `fs/ext4`.
 
+mod attributes;
 mod checksum;
 mod content;
 mod directory;
