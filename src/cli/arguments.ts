@@ -59,7 +59,7 @@ export function wholeNumber(text: string, name: string): number {
   const value = Number(match?.[1]) * (UNITS[match?.[2]?.toLowerCase() ?? ''] ?? Number.NaN);
   if (!Number.isSafeInteger(value)) {
     throw new UsageError('ARGUMENT_INVALID', {
-      problem: `${name} must be a whole number, perhaps with K, M, G or T behind it, not ${JSON.stringify(text)}`,
+      problem: `${name} must be a whole number${name.startsWith('--limit') ? ', perhaps with K, M, G or T behind it' : ''}, not ${JSON.stringify(text)}`,
     });
   }
   return value;

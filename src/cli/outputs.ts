@@ -13,7 +13,7 @@ const INPUTS = [
 ].flatMap((names) => names.split(' '));
 
 /**
- * Refuses to write over what is read, or twice to one file: a slip with `-o` would cost an image, a list that is
+ * Refuses to read standard input twice, to write over what is read, or twice to one file: a slip with `-o` would cost an image, a list that is
  * evidence, or a key.
  * @throws UsageError `ARGUMENT_INVALID`
  */
@@ -30,6 +30,10 @@ export async function requireApart(
       if (other !== undefined) throw refusal(`--${name} and --${other} write to one file`, value);
       outputs.set(place, name);
     }
+  }
+  const fromStandardInput = INPUTS.flatMap((input) => many(parsed, input)).filter((value) => value === '-');
+  if (fromStandardInput.length > 1) {
+    throw new UsageError('ARGUMENT_INVALID', { problem: 'standard input is given twice' });
   }
   if (outputs.size === 0) return;
   for (const name of INPUTS.filter((input) => !writes.includes(input) && !mayReplace.includes(input))) {

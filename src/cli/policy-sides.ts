@@ -1,5 +1,5 @@
 import { open, stat } from 'node:fs/promises';
-import { extractAllowlist } from '../image/extract.ts';
+import { type Extraction, extractAllowlist } from '../image/extract.ts';
 import type { ExtractOptions } from '../image/types.ts';
 import { composeRuntimePolicy, type ComposeOptions, type RuntimePolicy } from '../runtime-policy/compose.ts';
 
@@ -8,6 +8,8 @@ export interface Side {
   readonly name: string;
   readonly policy: RuntimePolicy;
   readonly isImage: boolean;
+  /** How an image was read. */
+  readonly extraction?: Extraction | undefined;
 }
 
 const HEAD_BYTES = 4096;
@@ -50,8 +52,9 @@ export async function readSides(
   const algorithms = extracting.algorithms ?? (known.length === 0 ? undefined : known);
   const [left, right] = sides;
   const image = async (name: string): Promise<Side> => {
-    const { allowlist } = await extractAllowlist([name], { ...extracting, algorithms });
-    return { name, policy: await composeRuntimePolicy({ images: [allowlist] }), isImage: true };
+    const extraction = await extractAllowlist([name], { ...extracting, algorithms });
+    const policy = await composeRuntimePolicy({ images: [extraction.allowlist] });
+    return { name, policy, isImage: true, extraction };
   };
   return [left ?? (await image(names[0])), right ?? (await image(names[1]))];
 }

@@ -113,8 +113,22 @@ function declare(parser: Argv, declared: readonly Command[]): Argv {
 function describeFailure(message: string, args: readonly string[], commands: readonly Command[]): string {
   const line = message.trim().replace(/\s*\n\s*/g, ', ');
   if (line.startsWith('Not enough non-option arguments')) return 'an argument is missing';
+  const [, unknown] = /^Unknown arguments?: (.*)$/.exec(line) ?? [];
+  if (unknown !== undefined)
+    return `unknown: ${unknown
+      .split(', ')
+      .map((name) => namedAs(name, args))
+      .join(', ')}`;
+  const [, option, given, choices] =
+    /^Invalid values:,.*Argument: (.*), Given: (.*), Choices: (.*)$/.exec(line) ?? [];
+  if (option !== undefined) return `--${option} must be one of ${choices ?? ''}, not ${given ?? ''}`;
   const isGuess = line.startsWith('Did you mean');
   return isGuess ? `unknown command ${JSON.stringify(unknownWord(args, commands))}. ${line}` : line;
+}
+
+/** An unknown option or word, as it was written. */
+function namedAs(name: string, args: readonly string[]): string {
+  return args.find((arg) => arg.replace(/^--?/, '').split('=')[0] === name) ?? name;
 }
 
 /** The first word that is no command where one has to stand. */

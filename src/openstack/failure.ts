@@ -28,7 +28,7 @@ export const knownFailures: readonly KnownFailure[] = [
   {
     text: /Missing value auth-url required for auth plugin/,
     code: 'AUTHENTICATION_FAILED',
-    hint: 'no cloud is named: give --os-cloud, set OS_CLOUD, or source the openrc file of the project',
+    hint: 'no cloud is named: give --os-cloud (`cloud:` in a plan), set OS_CLOUD, or source the openrc file of the project',
   },
   {
     text: /Unable to find a version discovery document at/,

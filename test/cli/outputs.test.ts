@@ -56,6 +56,26 @@ describe('what is read is not written over', () => {
   });
 });
 
+test('standard input is read once', async () => {
+  const cwd = await prepare();
+  const result = await runCli(['verify', '-', '-p', '-'], { cwd, input: LINE });
+  expect(result).toMatchObject({ code: 2, stderr: expect.stringContaining('standard input is given twice') });
+});
+
+describe('what is wrong with arguments is said in their words', () => {
+  test.each([
+    { args: 'extract', says: 'an argument is missing' },
+    { args: 'extract list --all-owner', says: 'unknown: --all-owner' },
+    { args: 'verify list --rules x', says: '--rules must be one of "strict", "keylime", not "x"' },
+    { args: 'verify list --max-findings x', says: '--max-findings must be a whole number, not "x"' },
+    { args: 'policy foo', says: 'unknown' },
+  ])('$args', async ({ args, says }) => {
+    const { code, stderr } = await runCli(args.split(' '), { cwd: await prepare() });
+    expect(code).toBe(2);
+    expect(stderr).toContain(`ima-assay: ${says}`);
+  });
+});
+
 describe('streams', () => {
   test('a link to an open pipe is written to, and stays', async () => {
     const cwd = await prepare();

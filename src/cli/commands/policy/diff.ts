@@ -7,6 +7,7 @@ import { declareImageOptions, readImageOptions } from '../../image-options.ts';
 import { writeData } from '../../output.ts';
 import { readSides } from '../../policy-sides.ts';
 import { openProgress } from '../../progress.ts';
+import { summarise } from '../../summary.ts';
 import { hasColours } from '../../terminal.ts';
 
 const valued = { type: 'string', requiresArg: true } as const;
@@ -60,6 +61,10 @@ export const command: Command = {
       filesOnly: first.isImage || second.isImage,
     });
     await writeData([text], { output, signal });
+    // What was left out of an image is no difference, and nobody should take it for compared.
+    for (const { extraction } of flag(parsed, 'quiet') ? [] : [first, second]) {
+      if (extraction !== undefined) summarise(extraction);
+    }
     return isSame ? exitCodes.done : exitCodes.findings;
   },
 };
