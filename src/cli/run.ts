@@ -114,11 +114,10 @@ function describeFailure(message: string, args: readonly string[], commands: rea
   const line = message.trim().replace(/\s*\n\s*/g, ', ');
   if (line.startsWith('Not enough non-option arguments')) return 'an argument is missing';
   const [, unknown] = /^Unknown arguments?: (.*)$/.exec(line) ?? [];
-  if (unknown !== undefined)
-    return `unknown: ${unknown
-      .split(', ')
-      .map((name) => namedAs(name, args))
-      .join(', ')}`;
+  if (unknown !== undefined) {
+    const names = unknown.split(', ').map((name) => namedAs(name, args));
+    return `unknown ${names[0]?.startsWith('-') === true ? 'option' : 'argument'} ${names.join(', ')}`;
+  }
   const [, option, given, choices] =
     /^Invalid values:,.*Argument: (.*), Given: (.*), Choices: (.*)$/.exec(line) ?? [];
   if (option !== undefined) return `--${option} must be one of ${choices ?? ''}, not ${given ?? ''}`;

@@ -65,7 +65,7 @@ test('standard input is read once', async () => {
 describe('what is wrong with arguments is said in their words', () => {
   test.each([
     { args: 'extract', says: 'an argument is missing' },
-    { args: 'extract list --all-owner', says: 'unknown: --all-owner' },
+    { args: 'extract list --all-owner', says: 'unknown option --all-owner' },
     { args: 'verify list --rules x', says: '--rules must be one of "strict", "keylime", not "x"' },
     { args: 'verify list --max-findings x', says: '--max-findings must be a whole number, not "x"' },
     { args: 'policy foo', says: 'unknown' },
