@@ -65,6 +65,12 @@ export function declareImageOptions(yargs: Argv): Argv {
       describe:
         'List what packages have in /bin, /sbin and /lib below /usr (--no-merged-usr for old systems)',
     })
+    .option('sysroot', {
+      type: 'string',
+      requiresArg: true,
+      describe:
+        'Also list files of root filesystems below PATH, where they are before switch_root: /sysroot, /root (repeatable)',
+    })
     .option('keep-going', {
       type: 'boolean',
       describe: 'List what cannot be read and go on; the exit code is 2 all the same',
@@ -86,6 +92,7 @@ export function readImageOptions(parsed: ParsedArguments): ExtractOptions {
     oneFileSystem: flag(parsed, 'one-file-system'),
     partition: one(parsed, 'partition'),
     allowBacking: one(parsed, 'allow-backing'),
+    sysroots: many(parsed, 'sysroot'),
     platform: one(parsed, 'platform'),
     imageName: one(parsed, 'image-name'),
     mergedUsr: flag(parsed, 'merged-usr'),

@@ -31,6 +31,7 @@ export function toArguments(options: ExtractOptions): ExtractArguments {
     ...(options.partition === undefined ? {} : { partition: checkPartition(options.partition) }),
     ...(options.platform === undefined ? {} : { platform: checkPlatform(options.platform) }),
     ...(options.imageName === undefined ? {} : { imageName: options.imageName }),
+    sysroots: (options.sysroots ?? []).map(checkSysroot),
     signatures: options.signatures ?? false,
     mergedUsr: options.mergedUsr ?? true,
     keepGoing: options.keepGoing ?? false,
@@ -66,6 +67,16 @@ function checkPartition(partition: number | string): string {
     });
   }
   return name;
+}
+
+function checkSysroot(path: string): string {
+  if (!SKIPPABLE.test(path)) {
+    throw new UsageError('ARGUMENT_INVALID', {
+      problem: `a path before switch_root must be absolute and without . or .., not ${JSON.stringify(path)}`,
+      hint: '/sysroot is that of dracut and systemd, /root that of initramfs-tools',
+    });
+  }
+  return path.replace(/\/$/, '');
 }
 
 const MAX_SHARDS = 65_536;

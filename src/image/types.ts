@@ -51,6 +51,11 @@ export interface ExtractOptions extends WorkOptions {
   /** The container image among several in one file, by a name or digest. Default: the only one there is. */
   readonly imageName?: string | undefined;
   /**
+   * Where a root filesystem is before `switch_root`, `/sysroot` for example: a file that is used before is measured under
+   * that path, and not again afterwards. Files of root filesystems are listed below these paths, too. Default none.
+   */
+  readonly sysroots?: readonly string[] | undefined;
+  /**
    * Also read the signatures of files (`security.ima`), for the JSON form of the allowlist. Default false.
    * `SIGNATURES_UNREAD` among an image's notes says where they are not read.
    */

@@ -243,6 +243,8 @@ export interface ExtractArguments {
   platform?: string
   /** The name or digest of a container image. */
   imageName?: string
+  /** Where root filesystems are before `switch_root`: their files are listed there, too. */
+  sysroots: Array<string>
   /** Also read signatures of files. */
   signatures: boolean
   /** Whether files that a package has in `/lib` and the like are below `/usr` once it is installed. */

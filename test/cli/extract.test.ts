@@ -356,6 +356,22 @@ describe('a result is whole or not there', () => {
     expect((await readdir(cwd)).toSorted()).toEqual(['cut.img', 'list']);
   });
 
+  test('what runs before switch_root is listed where it is then, of root filesystems alone', async () => {
+    const cwd = await freshDirectory();
+    const root = await makeTree();
+    const args = ['extract', root, sample('gzip.img'), '--all-owners', '--no-default-skips'];
+    const usual = await runCli(args, { cwd });
+    const before = await runCli(['extract', root, '--all-owners', '--no-default-skips'], { cwd });
+    const lines = (text: string): string[] => text.split('\n').filter(Boolean);
+    const moved = ['/sysroot', '/root'].flatMap((place) =>
+      lines(before.stdout).map((line) => line.replace('  /', `  ${place}/`)),
+    );
+    const both = await runCli([...args, '--sysroot', '/sysroot', '--sysroot', '/root/'], { cwd });
+    expect(both.code).toBe(0);
+    expect(lines(both.stdout).toSorted()).toEqual([...lines(usual.stdout), ...moved].toSorted());
+    expect(await runCli([...args, '--sysroot', 'sysroot'], { cwd })).toMatchObject({ code: 2, stdout: '' });
+  });
+
   test('the image below another one is read from elsewhere only where it is allowed', async (context) => {
     needsTool(context, 'mke2fs', 'qemu-img');
     const cwd = await freshDirectory();

@@ -37,6 +37,8 @@ pub struct ExtractArguments {
     pub platform: Option<String>,
     /// The name or digest of a container image.
     pub image_name: Option<String>,
+    /// Where root filesystems are before `switch_root`: their files are listed there, too.
+    pub sysroots: Vec<String>,
     /// Also read signatures of files.
     pub signatures: bool,
     /// Whether files that a package has in `/lib` and the like are below `/usr` once it is installed.
@@ -128,6 +130,7 @@ impl ExtractArguments {
         selection.partition = self.partition;
         selection.platform = self.platform.as_deref().and_then(Platform::parse);
         selection.image = self.image_name;
+        selection.sysroots = self.sysroots.into_iter().map(String::into_bytes).collect();
         selection.signatures = self.signatures;
         selection.merged_usr = self.merged_usr;
         selection.shard = self.shard.and_then(|(index, count)| Shard::new(index, count));

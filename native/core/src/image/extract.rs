@@ -131,11 +131,21 @@ pub fn inspect(
         limits: &options.limits,
         control,
     };
-    let layer = source.scan(&scan, &mut collector);
-    collector.summary.layer = layer.map_err(|error| SourceError {
-        input: name.to_vec(),
-        error,
-    })?;
+    collector.summary.layer = match source.scan(&scan, &mut collector) {
+        Ok(layer) => layer,
+        Err(error) => match source.outline().filter(|_| options.keep_going) {
+            Some(outline) => {
+                collector.summary.omit(error);
+                outline
+            }
+            None => {
+                return Err(SourceError {
+                    input: name.to_vec(),
+                    error,
+                });
+            }
+        },
+    };
     collector.summary.name = name.to_vec();
     for file in &collector.files {
         collector.summary.count(file);
@@ -191,6 +201,10 @@ fn extract_one<'s>(
     }
     let (files, signatures, mut summary) = scanned?;
     let origin = builder.new_origin(name);
+    let sysroots = match source.is_root_filesystem() {
+        true => options.selection.sysroots.as_slice(),
+        false => &[],
+    };
     for file in &files {
         if options.selection.skips_shard(&file.path) {
             summary.skip(Skip::Shard);
@@ -206,6 +220,14 @@ fn extract_one<'s>(
                 };
                 for digest in digests.iter() {
                     builder.insert(&file.path, digest, origin, Some(facts));
+                    for sysroot in sysroots {
+                        builder.insert(
+                            &[sysroot.as_slice(), &file.path].concat(),
+                            digest,
+                            origin,
+                            Some(facts),
+                        );
+                    }
                 }
                 if let Some(signature) = signatures.get(&file.content) {
                     builder.sign(&file.path, origin, signature);

@@ -171,6 +171,16 @@ pub trait Source: Send + Sync {
         None
     }
 
+    /// What it is made of, as far as that is known before a scan: worth showing where one fails.
+    fn outline(&self) -> Option<Layer> {
+        None
+    }
+
+    /// Whether it is a root filesystem, on which `switch_root` puts a machine that an initramfs has started.
+    fn is_root_filesystem(&self) -> bool {
+        false
+    }
+
     /// Whether one of its partitions can be named as the root.
     fn has_partitions(&self) -> bool {
         false

@@ -83,6 +83,9 @@ pub struct Selection {
     pub platform: Option<Platform>,
     /// The name or digest of the container image, where there are several.
     pub image: Option<String>,
+    /// Where a root filesystem is before `switch_root`: its files are listed below these paths, too. Absolute, without a
+    /// slash at the end.
+    pub sysroots: Vec<Vec<u8>>,
     /// Also read the signatures of files.
     pub signatures: bool,
     /// Whether files that a package has in `/bin`, `/lib` and the like are below `/usr` once it is installed.
@@ -108,6 +111,7 @@ impl Selection {
             partition: None,
             platform: None,
             image: None,
+            sysroots: Vec::new(),
             signatures: false,
             merged_usr: true,
             shard: None,

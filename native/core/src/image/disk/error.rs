@@ -183,10 +183,12 @@ impl Explain for DiskError {
                 Some("leave it out with --skip and the path, or list all else with --keep-going")
             }
             Self::PartitionMissing { .. } => Some("`ima-assay inspect` shows the partitions"),
-            Self::RootMissing { .. } => {
-                Some("name the partition with --partition, or mount the image and give its directory")
+            Self::RootMissing { .. } => Some(
+                "`ima-assay inspect --keep-going` shows what there is; name the root with --partition, or mount it and give its directory",
+            ),
+            Self::RootAmbiguous { .. } => {
+                Some("name the one with --partition; `ima-assay inspect --keep-going` shows them")
             }
-            Self::RootAmbiguous { .. } => Some("name the one with --partition"),
             Self::TooLarge { .. } => Some("if the image is meant to be so, raise --limit max-unpacked-bytes"),
             Self::DirectoriesOverlap | Self::NameTwice => Some("check a copy of the image with `fsck -n`"),
             Self::TooMuchText { .. } => Some("if the image is meant to be so, raise --limit max-text-bytes"),

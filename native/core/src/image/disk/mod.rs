@@ -117,6 +117,10 @@ impl Source for Disk {
         true
     }
 
+    fn is_root_filesystem(&self) -> bool {
+        true
+    }
+
     fn scan<'s>(&'s self, scan: &Scan<'_>, sink: &mut dyn Sink<'s>) -> Result<Layer, ImageError> {
         let root = root::find_root(&self.volumes, scan.selection.partition.as_deref())?;
         let Mounts { mounts, optional } = root::mounts(root, &self.volumes)?;
@@ -149,6 +153,17 @@ impl Source for Disk {
             }
         }
         Walk::new(scan, sink, &mounts, self.file_bytes).run()?;
+        Ok(self.layer(&mounts))
+    }
+
+    fn outline(&self) -> Option<Layer> {
+        Some(self.layer(&[]))
+    }
+}
+
+impl Disk {
+    /// The container, and the parts in it with the places they are mounted on.
+    fn layer(&self, mounts: &[Mount<'_>]) -> Layer {
         let place = |volume: &Volume| {
             let mount = mounts
                 .iter()
@@ -160,7 +175,7 @@ impl Source for Disk {
             "partitionTable",
             Fact::Text(self.table.as_ref().map_or("none", |table| table.kind).to_owned()),
         ));
-        Ok(Layer {
+        Layer {
             kind,
             size_bytes: Some(self.file_bytes),
             facts,
@@ -170,6 +185,6 @@ impl Source for Disk {
                 .map(|volume| volume.layer(place(volume).as_deref()))
                 .collect(),
             ..Layer::default()
-        })
+        }
     }
 }

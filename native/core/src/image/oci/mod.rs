@@ -187,6 +187,10 @@ impl Image {
 }
 
 impl Source for Container {
+    fn is_root_filesystem(&self) -> bool {
+        true
+    }
+
     fn has_platforms(&self) -> bool {
         true
     }

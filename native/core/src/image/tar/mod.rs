@@ -100,6 +100,10 @@ fn looks_like(head: &[u8]) -> bool {
 }
 
 impl Source for Tar {
+    fn is_root_filesystem(&self) -> bool {
+        true
+    }
+
     fn size_bytes(&self) -> Option<u64> {
         Some(self.size_bytes)
     }

@@ -157,6 +157,10 @@ struct Walk<'a, 'b, 's> {
 }
 
 impl Source for Tree {
+    fn is_root_filesystem(&self) -> bool {
+        true
+    }
+
     fn scan<'s>(&'s self, scan: &Scan<'_>, sink: &mut dyn Sink<'s>) -> Result<Layer, ImageError> {
         let mut walk = Walk {
             tree: self,

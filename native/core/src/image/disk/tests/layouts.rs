@@ -98,6 +98,14 @@ fn two_systems_have_to_be_told_apart() {
     disk(directory, two, &[("rootfs", MIB), ("rootfs", 65 * MIB)]);
     let path = directory.join("disk");
     assert_eq!(code(&path, &options()), "ROOT_AMBIGUOUS");
+    // Looking shows what there is to choose from.
+    let mut looking = options();
+    looking.keep_going = true;
+    let name = path.as_os_str().as_encoded_bytes();
+    let source = open(name, &looking.limits, &Arc::default()).unwrap();
+    let summary = inspect(name, source.as_ref(), &looking, &Control::default()).unwrap();
+    assert_eq!(summary.layer.layers.len(), 2);
+    assert_eq!(summary.omitted[0].code(), "ROOT_AMBIGUOUS");
     assert_eq!(code(&path, &with_partition(3)), "PARTITION_MISSING");
     let expected = expected(&directory.join("root"));
     assert_eq!(lines(&extracted(&path, &with_partition(2)).unwrap()), expected);
