@@ -102,8 +102,13 @@ export async function verify(evidence: Evidence, options: VerifyOptions = {}): P
 }
 
 /** Values that are given and of no use would look like a check that was passed. */
-function requireCompared({ pcrFiles = [], pcrValues = [] }: Evidence, { pcrs }: Pick<Report, 'pcrs'>): void {
-  if (pcrFiles.length + pcrValues.length === 0 || pcrs.some(({ expected }) => expected !== null)) return;
+function requireCompared(
+  { pcrFiles = [], pcrValues = [], quote }: Evidence,
+  { pcrs, verdict }: Pick<Report, 'pcrs' | 'verdict'>,
+): void {
+  // A quote may need values of other PCRs.
+  const isNeeded = quote === undefined && pcrFiles.length + pcrValues.length > 0 && verdict === 'pass';
+  if (!isNeeded || pcrs.some(({ expected }) => expected !== null)) return;
   const extended = [...new Set(pcrs.map(({ index }) => index))].join(', ');
   throw new UsageError('ARGUMENT_INVALID', {
     problem: `the PCR values that are given are of none that the list extends: PCR ${extended}`,

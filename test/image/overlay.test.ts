@@ -301,7 +301,7 @@ describe('image overlay', () => {
 
   test.each([
     { why: 'no output', args: ['/x=x'], says: '--output' },
-    { why: 'the image as output', args: ['/x=x', '-o', './base.img'], says: 'one file' },
+    { why: 'the image as output', args: ['/x=x', '-o', './base.img'], says: 'write over' },
     { why: 'no place', args: ['x', '-o', 'new.img'], says: 'where in the image' },
     {
       why: 'a directory that is not there',
