@@ -1,3 +1,5 @@
+import { availableParallelism } from 'node:os';
+
 import { defineConfig, type ViteUserConfig } from 'vitest/config';
 
 const config: ViteUserConfig = defineConfig({
@@ -5,6 +7,8 @@ const config: ViteUserConfig = defineConfig({
     include: ['test/**/*.test.ts'],
     // The built program is started for many tests: two cores, cold caches.
     testTimeout: 60_000,
+    // All cores, where vitest keeps one for itself: many tests wait for servers and other programs.
+    maxWorkers: availableParallelism(),
   },
 });
 
