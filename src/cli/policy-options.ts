@@ -105,10 +105,10 @@ export async function writePolicy(
   if (form === 'allowlist' && summary.beyondFlat.length > 0)
     warn(`left out: ${summary.beyondFlat.join(', ')}`);
   for (const { problem } of text.omitted) warn(`omitted: ${problem}`);
-  if (summary.paths + summary.keyrings + summary.imaBuf === 0 && !quiet) {
-    warn('warning: the policy lists nothing: every file that is not excluded would fail');
-  }
   if (!quiet && !flag(parsed, 'json')) {
+    if (summary.paths + summary.keyrings + summary.imaBuf === 0) {
+      warn('warning: the policy lists nothing: every file that is not excluded would fail');
+    }
     const { paths, digests, excludes, keyrings, imaBuf } = summary;
     const others = [
       [excludes, 'exclude'],
