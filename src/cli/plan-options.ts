@@ -2,8 +2,9 @@ import type { Argv } from 'yargs';
 import type { AttestOptions, PlanDifferences } from '../plan/attest.ts';
 import type { Inspection } from '../plan/step.ts';
 import { UsageError } from '../usage.ts';
-import { one, wholeNumber } from './arguments.ts';
+import { flag, one, wholeNumber } from './arguments.ts';
 import type { ParsedArguments } from './command.ts';
+import { writeData } from './output.ts';
 import { escapeControls } from './terminal.ts';
 
 /** Declares what all commands of a plan have. */
@@ -45,8 +46,23 @@ function requirePositive(text: string): number {
   throw new UsageError('ARGUMENT_INVALID', { problem: '--concurrency must be 1 or more' });
 }
 
+/** Looks what differs from a plan, and writes it: each step with the mark that it gets. */
+export async function writeDifferences(
+  parsed: ParsedArguments,
+  signal: AbortSignal,
+  markOf: (found: Inspection) => string,
+): Promise<PlanDifferences> {
+  const { planAttestation } = await import('../plan/attest.ts');
+  const differences = await planAttestation(one(parsed, 'plan') ?? '', readPlanOptions(parsed, signal));
+  const text = flag(parsed, 'json')
+    ? toJson(differences)
+    : [...differences.steps].map(([step, found]) => drawStep(step, markOf(found), found)).join('');
+  await writeData([Buffer.from(text)], { output: one(parsed, 'output'), signal });
+  return differences;
+}
+
 /** Differences as JSON. */
-export function toJson({ steps, isDone, hasFailed }: PlanDifferences): string {
+function toJson({ steps, isDone, hasFailed }: PlanDifferences): string {
   const all = [...steps].map(([step, { actions, warnings = [], hasFailed: failed = false, output = {} }]) => {
     return { step, actions, warnings, hasFailed: failed, found: output };
   });
@@ -54,7 +70,7 @@ export function toJson({ steps, isDone, hasFailed }: PlanDifferences): string {
 }
 
 /** One step and what is to be said of it. */
-export function drawStep(step: string, mark: string, { actions, warnings = [] }: Inspection): string {
+function drawStep(step: string, mark: string, { actions, warnings = [] }: Inspection): string {
   const lines = [
     ...actions.map((action) => `    ${escapeControls(action)}`),
     ...warnings.map((warning) => `    warning: ${escapeControls(warning)}`),

@@ -1,7 +1,7 @@
 import { Agent } from 'node:https';
 import type { z } from 'zod';
 import { RemoteError } from '../remote/error.ts';
-import { envelope, versionAnswer } from './answers.ts';
+import { agentList, envelope, versionAnswer } from './answers.ts';
 import type { ClientCertificates } from './certificates.ts';
 import { type Endpoint, formatEndpoint } from './endpoint.ts';
 import { exchange, type ExchangeLimits, type RawAnswer } from './exchange.ts';
@@ -134,6 +134,28 @@ export class KeylimeConnection {
     const version = await this.version();
     const text = body === undefined ? undefined : JSON.stringify(body);
     return this.#read(await this.#send(method, `/v${version}${path}`, text));
+  }
+
+  /**
+   * What stands at a path, or nothing (404).
+   * @throws RemoteError any other answer, one of another shape, or none
+   */
+  async find<Schema extends z.ZodType>(
+    path: string,
+    schema: Schema,
+    what: string,
+  ): Promise<z.output<Schema> | undefined> {
+    const answer = await this.ask({ path });
+    if (answer.status === 404) return undefined;
+    if (answer.status !== 200) throw this.refusal(what, answer);
+    return this.parse(schema, answer.results, what);
+  }
+
+  /** The ids of its agents, in order. */
+  async listAgents(): Promise<readonly string[]> {
+    const answer = await this.ask({ path: '/agents/' });
+    if (answer.status !== 200) throw this.refusal('its list of agents', answer);
+    return this.parse(agentList, answer.results, 'a list of agents').uuids.toSorted();
   }
 
   #send(

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { agentList, registrarAgent } from './answers.ts';
+import { registrarAgent } from './answers.ts';
 import { KeylimeConnection, type ConnectionOptions } from './connection.ts';
 import { requireAgentId } from './names.ts';
 import { readTpmPublicKey } from './tpm-public.ts';
@@ -37,10 +37,7 @@ export class Registrar {
 
   /** The ids of all agents, also of those that never finished their registration, in order. */
   async listAgents(): Promise<readonly string[]> {
-    const { connection } = this;
-    const answer = await connection.ask({ path: '/agents/' });
-    if (answer.status !== 200) throw connection.refusal('its list of agents', answer);
-    return connection.parse(agentList, answer.results, 'a list of agents').uuids.toSorted();
+    return this.connection.listAgents();
   }
 
   /**
@@ -48,11 +45,9 @@ export class Registrar {
    * @returns nothing if it is unknown, or has not finished its registration
    */
   async findAgent(id: string): Promise<RegisteredAgent | undefined> {
-    const { connection } = this;
-    const answer = await connection.ask({ path: `/agents/${requireAgentId(id)}` });
-    if (answer.status === 404) return undefined;
-    if (answer.status !== 200) throw connection.refusal(`agent ${id}`, answer);
-    const found = connection.parse(registrarAgent, answer.results, `agent ${id}`);
+    const path = `/agents/${requireAgentId(id)}`;
+    const found = await this.connection.find(path, registrarAgent, `agent ${id}`);
+    if (found === undefined) return undefined;
     const key = readTpmPublicKey(Buffer.from(found.ek_tpm, 'base64'));
     return {
       id,

@@ -1,5 +1,5 @@
 import { RemoteError } from '../remote/error.ts';
-import { agentList, policyAnswer, policyList, verifierAgent } from './answers.ts';
+import { policyAnswer, policyList, verifierAgent } from './answers.ts';
 import { KeylimeConnection, type ConnectionOptions } from './connection.ts';
 import { requireAgentId, requirePolicyName } from './names.ts';
 
@@ -46,19 +46,14 @@ export class Verifier {
 
   /** The ids of all agents that are attested, in order. */
   async listAgents(): Promise<readonly string[]> {
-    const { connection } = this;
-    const answer = await connection.ask({ path: '/agents/' });
-    if (answer.status !== 200) throw connection.refusal('its list of agents', answer);
-    return connection.parse(agentList, answer.results, 'a list of agents').uuids.toSorted();
+    return this.connection.listAgents();
   }
 
   /** One agent, or nothing if it is not attested. */
   async findAgent(id: string): Promise<AttestedAgent | undefined> {
-    const { connection } = this;
-    const answer = await connection.ask({ path: `/agents/${requireAgentId(id)}` });
-    if (answer.status === 404) return undefined;
-    if (answer.status !== 200) throw connection.refusal(`agent ${id}`, answer);
-    const found = connection.parse(verifierAgent, answer.results, `agent ${id}`);
+    const path = `/agents/${requireAgentId(id)}`;
+    const found = await this.connection.find(path, verifierAgent, `agent ${id}`);
+    if (found === undefined) return undefined;
     return {
       id,
       state: found.operational_state ?? undefined,
@@ -88,14 +83,6 @@ export class Verifier {
     return true;
   }
 
-  /** Takes up an attestation that a failure ended. */
-  async reactivateAgent(id: string): Promise<void> {
-    const { connection } = this;
-    const path = `/agents/${requireAgentId(id)}/reactivate`;
-    const answer = await connection.ask({ method: 'PUT', path, body: {} });
-    if (answer.status !== 200) throw connection.refusal(`to reactivate agent ${id}`, answer);
-  }
-
   /** The names of its runtime policies, in order. */
   async listPolicies(): Promise<readonly string[]> {
     const { connection } = this;
@@ -113,11 +100,9 @@ export class Verifier {
 
   /** A runtime policy, or nothing if there is none of this name. */
   async findPolicy(name: string): Promise<StoredPolicy | undefined> {
-    const { connection } = this;
-    const answer = await connection.ask({ path: `/allowlists/${requirePolicyName(name)}` });
-    if (answer.status === 404) return undefined;
-    if (answer.status !== 200) throw connection.refusal(`policy ${name}`, answer);
-    const found = connection.parse(policyAnswer, answer.results, `policy ${name}`);
+    const path = `/allowlists/${requirePolicyName(name)}`;
+    const found = await this.connection.find(path, policyAnswer, `policy ${name}`);
+    if (found === undefined) return undefined;
     return { name, text: found.runtime_policy ?? undefined };
   }
 
