@@ -76,6 +76,27 @@ describe('what is wrong with arguments is said in their words', () => {
   });
 });
 
+test('the summary of a signature is JSON if it is asked for', async () => {
+  const cwd = await prepare();
+  const args = ['policy', 'sign', 'policy', '-k', 'key', '--public-key', 'key.pub', '-o', 'other', '--json'];
+  const { stdout, stderr, code } = await runCli(args, { cwd });
+  expect({ stdout, code }).toEqual({ stdout: '', code: 0 });
+  expect(JSON.parse(stderr)).toMatchObject({
+    curve: 'P-256',
+    keyFiles: ['key.pub'],
+    written: [{ path: 'other' }, {}],
+  });
+});
+
+test('the command of a build goes where it is told to', async () => {
+  const cwd = await prepare();
+  const printed = await runCli(['image', 'build', 'name', '--dry-run'], { cwd });
+  const written = await runCli(['image', 'build', 'name', '--dry-run', '-o', 'command'], { cwd });
+  expect(written).toMatchObject({ stdout: '', code: 0 });
+  expect(await readFile(join(cwd, 'command'), 'utf8')).toBe(printed.stdout);
+  expect(printed.stdout).toContain('disk-image-create');
+});
+
 describe('streams', () => {
   test('a link to an open pipe is written to, and stays', async () => {
     const cwd = await prepare();

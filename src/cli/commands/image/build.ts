@@ -17,6 +17,7 @@ const types = ['qcow2', 'raw'] as const;
 /** `image build`: disk-image-create, and the allowlist of what it built. */
 export const command: Command = {
   usage: 'build <name>',
+  writes: ['output', 'allowlist', 'log'],
   summary: 'Build an image with disk-image-create, and extract its allowlist',
   options: (yargs) =>
     yargs
@@ -70,6 +71,11 @@ export const command: Command = {
       .option('log', { ...valued, describe: 'Write the log of the build to FILE (default: NAME.log)' })
       .option('timeout', { ...valued, describe: 'Time limit in seconds (default: 10800)' })
       .option('dry-run', { type: 'boolean', describe: 'Print the command and build nothing' })
+      .option('output', {
+        ...valued,
+        alias: 'o',
+        describe: 'Write what --dry-run or --json print to FILE, and its checksum to FILE.sha256',
+      })
       .option('json', { type: 'boolean', describe: 'Write what was done as JSON, to standard output' })
       .option('quiet', { alias: 'q', type: 'boolean', describe: 'No log and no summary on the terminal' })
       .example(
@@ -85,7 +91,7 @@ export const command: Command = {
     const isJson = flag(parsed, 'json');
     if (flag(parsed, 'dry-run')) {
       const text = isJson ? toJson({ ...plan }) : `${formatCommand(plan)}\n`;
-      await writeData([Buffer.from(text)], { output: undefined, signal });
+      await writeData([Buffer.from(text)], { output: one(parsed, 'output'), signal });
       return exitCodes.done;
     }
     return build(plan, request.name, parsed, signal);
@@ -124,7 +130,7 @@ async function build(
   const written = await writeData(list, { output: allowlist, signal });
   if (flag(parsed, 'json')) {
     const report = toJson({ did, files, log: log.file, sources: extraction.sources, written });
-    await writeData([Buffer.from(report)], { output: undefined, signal });
+    await writeData([Buffer.from(report)], { output: one(parsed, 'output'), signal });
   }
   if (!quiet) {
     summarise(extraction);

@@ -70,6 +70,7 @@ export const command: Command = {
         describe: 'Also write the SHA-256 of the signed policy and of --with to FILE',
       })
       .option('with', { ...valued, describe: 'File for --checksum: an exclude list, an image (repeatable)' })
+      .option('json', { type: 'boolean', describe: 'Write the summary as JSON, to standard error' })
       .option('quiet', { alias: 'q', type: 'boolean', describe: 'No summary' })
       .example('$0 policy sign policy.json -k key.pem -o signed.json', 'with a key that exists')
       .example('$0 policy sign policy.json -p key.pem --public-key key.pub -o signed.json', 'with a new one')
@@ -98,7 +99,11 @@ export const command: Command = {
       const { leftOut } = await writeManifest(manifest, [output, ...many(parsed, 'with')], { signal });
       for (const name of leftOut) warn(`${manifest} has no line for ${name}: it is no file`);
     }
-    if (!flag(parsed, 'quiet')) {
+    if (flag(parsed, 'json')) {
+      const paths = [keyPath, publicPath, certificatePath].filter((path) => path !== undefined);
+      const summary = { schemaVersion: 1, curve: key.curve, keyId: key.keyId(), keyFiles: paths, written };
+      process.stderr.write(`${JSON.stringify(summary)}\n`);
+    } else if (!flag(parsed, 'quiet')) {
       process.stderr.write(`signed with ECDSA ${key.curve}, key ${key.keyId()}\n`);
       for (const path of [keyPath, publicPath, certificatePath]) {
         if (path !== undefined) process.stderr.write(`wrote ${path}\n`);
