@@ -18,7 +18,7 @@ export type { Addition, Overlay, OverlayOptions, OverlayPlan, Placed, Occupant }
 export { findPackages } from './image/packages.ts';
 export { fetchRpmRepository } from './image/rpm-repository.ts';
 export type { FetchOptions, FetchProgress } from './image/rpm-repository.ts';
-export type { PackageOwner } from './image/packages.ts';
+export type { PackageOwner, PackageOwners } from './image/packages.ts';
 export type { ExtractOptions, ImageSummary, Layer, Limits, Note, Omission } from './image/types.ts';
 export { findAgent, warnOfAgent } from './keylime/agents.ts';
 export type { AgentSelector, FindOptions } from './keylime/agents.ts';

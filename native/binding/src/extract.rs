@@ -41,6 +41,8 @@ pub struct ExtractArguments {
     pub sysroots: Vec<String>,
     /// Also read signatures of files.
     pub signatures: bool,
+    /// Also list the files of what a root filesystem boots.
+    pub boot_files: bool,
     /// Whether files that a package has in `/lib` and the like are below `/usr` once it is installed.
     pub merged_usr: bool,
     /// List what cannot be read instead of stopping.
@@ -116,7 +118,7 @@ pub(crate) fn whole(value: f64) -> u64 {
 }
 
 impl ExtractArguments {
-    fn into_options(self) -> napi::Result<ExtractOptions> {
+    pub(crate) fn into_options(self) -> napi::Result<ExtractOptions> {
         let algorithms = self
             .algorithms
             .iter()
@@ -143,6 +145,7 @@ impl ExtractArguments {
                 ..self.limits.into_limits()
             },
             keep_going: self.keep_going,
+            boot_files: self.boot_files,
             threads: usize::try_from(self.threads)
                 .ok()
                 .and_then(NonZeroUsize::new)
