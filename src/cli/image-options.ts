@@ -59,6 +59,12 @@ export function declareImageOptions(yargs: Argv): Argv {
       requiresArg: true,
       describe: 'The container image of several in one file, by its name or digest',
     })
+    .option('boot-files', {
+      type: 'boolean',
+      default: true,
+      describe:
+        'Also list the files in the initramfs files and UKIs that a root filesystem boots (--no-boot-files)',
+    })
     .option('merged-usr', {
       type: 'boolean',
       default: true,
@@ -95,6 +101,7 @@ export function readImageOptions(parsed: ParsedArguments): ExtractOptions {
     sysroots: many(parsed, 'sysroot'),
     platform: one(parsed, 'platform'),
     imageName: one(parsed, 'image-name'),
+    bootFiles: flag(parsed, 'boot-files'),
     mergedUsr: flag(parsed, 'merged-usr'),
     keepGoing: flag(parsed, 'keep-going'),
     limits: readLimits(many(parsed, 'limit')),

@@ -33,6 +33,7 @@ export function toArguments(options: ExtractOptions): ExtractArguments {
     ...(options.imageName === undefined ? {} : { imageName: options.imageName }),
     sysroots: (options.sysroots ?? []).map(checkSysroot),
     signatures: options.signatures ?? false,
+    bootFiles: options.bootFiles ?? true,
     mergedUsr: options.mergedUsr ?? true,
     keepGoing: options.keepGoing ?? false,
     ...(options.shard === undefined ? {} : { shard: checkShard(options.shard) }),

@@ -247,6 +247,8 @@ export interface ExtractArguments {
   sysroots: Array<string>
   /** Also read signatures of files. */
   signatures: boolean
+  /** Also list the files of what a root filesystem boots. */
+  bootFiles: boolean
   /** Whether files that a package has in `/lib` and the like are below `/usr` once it is installed. */
   mergedUsr: boolean
   /** List what cannot be read instead of stopping. */
@@ -404,6 +406,14 @@ export declare function openEnvelope(name: Buffer, control: Control): Promise<Po
  * By the promise, all that is wrong with its beginning.
  */
 export declare function openList(sources: Array<Buffer>, limits: ListLimitArguments, control: Control): Promise<MeasurementList>
+
+/**
+ * Says as JSON text which packages of an image have the files at these paths.
+ *
+ * # Errors
+ * By the promise, all that keeps the image from being scanned.
+ */
+export declare function packageOwners(source: Buffer, paths: Array<Buffer>, options: ExtractArguments, control: Control): Promise<string>
 
 /**
  * Reads an exclude list and compiles its patterns.

@@ -10,6 +10,7 @@
 //!        ──file(path, content)──► Sink ────────────────────────────────────────┴─► Allowlist
 //! ```
 
+mod boot;
 mod collect;
 mod compression;
 mod cursor;
