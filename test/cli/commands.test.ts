@@ -85,6 +85,7 @@ describe('help', () => {
     'log stats',
     'image',
     'image build',
+    'image compare',
     'image overlay',
     'server',
     'server configure',
