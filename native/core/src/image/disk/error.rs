@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use super::btrfs::BtrfsError;
+use super::erofs::ErofsError;
 use super::ext4::Ext4Error;
 use super::lvm::LvmError;
 use super::qcow2::Qcow2Error;
@@ -50,6 +51,9 @@ pub enum DiskError {
     /// And another.
     #[error(transparent)]
     Squashfs(#[from] SquashfsError),
+    /// One of its kind.
+    #[error(transparent)]
+    Erofs(#[from] ErofsError),
     /// And a third.
     #[error(transparent)]
     Btrfs(#[from] BtrfsError),
@@ -130,6 +134,7 @@ impl Explain for DiskError {
             Self::Ext4(error) => error.code(),
             Self::Xfs(error) => error.code(),
             Self::Squashfs(error) => error.code(),
+            Self::Erofs(error) => error.code(),
             Self::Btrfs(error) => error.code(),
             Self::Vfat { .. } => "VFAT_CORRUPT",
             Self::FilesystemUnsupported { .. } => "FILESYSTEM_UNSUPPORTED",
@@ -155,6 +160,7 @@ impl Explain for DiskError {
             Self::Ext4(error) => error.place(),
             Self::Xfs(error) => error.place(),
             Self::Squashfs(error) => error.place(),
+            Self::Erofs(error) => error.place(),
             Self::Btrfs(error) => error.place(),
             _ => Place::default(),
         }
@@ -172,6 +178,7 @@ impl Explain for DiskError {
             Self::Ext4(error) => error.hint(),
             Self::Xfs(error) => error.hint(),
             Self::Squashfs(error) => error.hint(),
+            Self::Erofs(error) => error.hint(),
             Self::Btrfs(error) => error.hint(),
             Self::Vfat { .. } => {
                 Some("check a copy of the image with `fsck.vfat -n`, or leave it out with --skip")

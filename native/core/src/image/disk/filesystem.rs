@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::DiskError;
 use super::btrfs::{self, Btrfs, Subvolume};
+use super::erofs::{self, Erofs};
 use super::ext4::{self, Ext4};
 use super::read_at::ReadAt;
 use super::squashfs::{self, Squashfs};
@@ -13,6 +14,7 @@ use super::xfs::{self, Xfs};
 /// A filesystem that can be read.
 pub(super) enum Filesystem {
     Btrfs(Box<Btrfs>),
+    Erofs(Box<Erofs>),
     Ext4(Ext4),
     Squashfs(Squashfs),
     Vfat(Vfat),
@@ -47,6 +49,7 @@ impl Kind {
 #[derive(Debug, Clone)]
 pub(super) enum Node {
     Btrfs(btrfs::Node),
+    Erofs(erofs::Node),
     Ext4(ext4::Node),
     Squashfs(squashfs::Node),
     Vfat(vfat::Node),
@@ -85,6 +88,10 @@ impl Filesystem {
         Btrfs::open(volume).map(Box::new).map(Self::Btrfs)
     }
 
+    pub(super) fn open_erofs(volume: Arc<dyn ReadAt>) -> Result<Self, DiskError> {
+        Erofs::open(volume).map(Box::new).map(Self::Erofs)
+    }
+
     pub(super) fn open_ext4(volume: Arc<dyn ReadAt>) -> Result<Self, DiskError> {
         Ext4::open(volume).map(Self::Ext4)
     }
@@ -105,6 +112,7 @@ impl Filesystem {
     pub(super) fn size_bytes(&self) -> u64 {
         match self {
             Self::Btrfs(btrfs) => btrfs.size_bytes(),
+            Self::Erofs(erofs) => erofs.size_bytes(),
             Self::Ext4(ext4) => ext4.size_bytes(),
             Self::Vfat(vfat) => vfat.size_bytes(),
             Self::Xfs(xfs) => xfs.size_bytes(),
@@ -123,6 +131,7 @@ impl Filesystem {
             (Self::Vfat(vfat), Node::Vfat(node)) => vfat.directory_size(node),
             (Self::Xfs(xfs), Node::Xfs(node)) => xfs.directory_size(node),
             (_, Node::Squashfs(node)) => Ok(Squashfs::directory_bytes(node)),
+            (_, Node::Erofs(node)) => Ok(node.size_bytes),
             (_, Node::Ext4(node)) => Ok(node.size_bytes()),
             (_, Node::Btrfs(node)) => Ok(node.size_bytes()),
             _ => Ok(0),
@@ -138,6 +147,7 @@ impl Filesystem {
     pub(super) fn top(&self, subvolume: &Subvolume) -> Result<Node, DiskError> {
         match self {
             Self::Btrfs(btrfs) => btrfs.top(subvolume).map(Node::Btrfs),
+            Self::Erofs(erofs) => erofs.root().map(Node::Erofs),
             Self::Ext4(ext4) => ext4.root().map(Node::Ext4),
             Self::Vfat(vfat) => Ok(Node::Vfat(vfat.root())),
             Self::Xfs(xfs) => xfs.root().map(Node::Xfs),
@@ -166,6 +176,10 @@ impl Filesystem {
                 let names = squashfs.list(node)?.into_iter();
                 Ok(names.map(|(name, number)| (name, Entry::Inode(number))).collect())
             }
+            (Self::Erofs(erofs), Node::Erofs(node)) => {
+                let names = erofs.list(node)?.into_iter();
+                Ok(names.map(|(name, number)| (name, Entry::Inode(number))).collect())
+            }
             (Self::Vfat(vfat), Node::Vfat(node)) => {
                 let names = vfat.list(node)?.into_iter();
                 Ok(names.map(|(name, node)| (name, Entry::Whole(node))).collect())
@@ -183,6 +197,7 @@ impl Filesystem {
             (Self::Squashfs(squashfs), Entry::Inode(number)) => {
                 squashfs.node(number).map(Node::Squashfs).map(Some)
             }
+            (Self::Erofs(erofs), Entry::Inode(number)) => erofs.node(number).map(Node::Erofs).map(Some),
             (Self::Vfat(_), Entry::Whole(node)) => Ok(Some(Node::Vfat(node))),
             _ => Ok(None),
         }
@@ -190,6 +205,17 @@ impl Filesystem {
 
     pub(super) fn facts(&self, file: &Node) -> Facts {
         match file {
+            Node::Erofs(node) => Facts {
+                mode: node.mode,
+                uid: node.uid,
+                gid: node.gid,
+                size_bytes: node.size_bytes,
+                linked: Some((0, node.number)).filter(|_| node.links > 1),
+                first_block: match self {
+                    Self::Erofs(erofs) => erofs.first_block(node),
+                    _ => 0,
+                },
+            },
             Node::Btrfs(node) => Facts {
                 mode: node.mode(),
                 uid: node.uid(),
@@ -237,6 +263,7 @@ impl Filesystem {
     pub(super) fn bytes(&self, file: &Node) -> Option<Bytes<'_>> {
         match (self, file) {
             (Self::Btrfs(btrfs), Node::Btrfs(node)) => Some(Bytes::Btrfs(Box::new(btrfs.bytes(node)))),
+            (Self::Erofs(erofs), Node::Erofs(node)) => Some(Bytes::Erofs(Box::new(erofs.bytes(node)))),
             (Self::Ext4(ext4), Node::Ext4(node)) => Some(Bytes::Ext4(ext4.bytes(node))),
             (Self::Vfat(vfat), Node::Vfat(node)) => Some(Bytes::Vfat(vfat.bytes(node))),
             (Self::Xfs(xfs), Node::Xfs(node)) => Some(Bytes::Xfs(xfs.bytes(node))),
@@ -249,13 +276,14 @@ impl Filesystem {
     pub(super) fn ima(&self, file: &Node) -> Result<Option<Vec<u8>>, DiskError> {
         match (self, file) {
             (Self::Ext4(ext4), Node::Ext4(node)) => ext4.ima(node),
+            (Self::Erofs(erofs), Node::Erofs(node)) => erofs.ima(node),
             _ => Ok(None),
         }
     }
 
     /// Whether attributes of its files are read, or there are none.
     pub(super) fn has_known_attributes(&self) -> bool {
-        matches!(self, Self::Ext4(_) | Self::Vfat(_))
+        matches!(self, Self::Ext4(_) | Self::Vfat(_) | Self::Erofs(_))
     }
 
     /// The whole of a small file; none if it is larger.
@@ -273,6 +301,7 @@ impl Filesystem {
     pub(super) fn target(&self, link: &Node) -> Result<Option<Vec<u8>>, DiskError> {
         match (self, link) {
             (Self::Btrfs(btrfs), Node::Btrfs(node)) => btrfs.target(node).map(Some),
+            (Self::Erofs(erofs), Node::Erofs(node)) => erofs.target(node),
             (Self::Ext4(ext4), Node::Ext4(node)) => ext4.target(node),
             (Self::Xfs(xfs), Node::Xfs(node)) => xfs.target(node).map(Some),
             (Self::Squashfs(squashfs), Node::Squashfs(node)) => squashfs.target(node),
@@ -285,6 +314,7 @@ impl Node {
     pub(super) fn kind(&self) -> Kind {
         match self {
             Self::Btrfs(node) => node.kind(),
+            Self::Erofs(node) => node.kind,
             Self::Ext4(node) => node.kind(),
             Self::Vfat(node) if node.is_directory => Kind::Directory,
             Self::Vfat(_) => Kind::Regular,
@@ -297,6 +327,7 @@ impl Node {
     pub(super) fn identity(&self) -> Identity {
         match self {
             Self::Btrfs(node) => node.identity(),
+            Self::Erofs(node) => (0, node.number),
             Self::Ext4(node) => (0, node.number().into()),
             Self::Vfat(node) => (0, node.first_cluster().into()),
             Self::Xfs(node) => (0, node.number()),
@@ -308,6 +339,7 @@ impl Node {
 /// The bytes of a file, in order.
 pub(super) enum Bytes<'f> {
     Btrfs(Box<btrfs::Bytes<'f>>),
+    Erofs(Box<erofs::Bytes<'f>>),
     Ext4(ext4::Bytes<'f>),
     Vfat(vfat::Bytes<'f>),
     Xfs(xfs::Bytes<'f>),
@@ -319,6 +351,7 @@ impl Bytes<'_> {
     pub(super) fn read(&mut self, buffer: &mut [u8]) -> Result<usize, DiskError> {
         match self {
             Self::Btrfs(bytes) => bytes.read(buffer),
+            Self::Erofs(bytes) => bytes.read(buffer),
             Self::Ext4(bytes) => bytes.read(buffer),
             Self::Vfat(bytes) => bytes.read(buffer),
             Self::Xfs(bytes) => bytes.read(buffer),

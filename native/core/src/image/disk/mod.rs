@@ -8,6 +8,7 @@
 //! reads its structures, and the hashing threads read the files.
 
 mod btrfs;
+mod erofs;
 mod error;
 mod ext4;
 mod filesystem;
@@ -31,6 +32,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use btrfs::BtrfsError;
+pub use erofs::ErofsError;
 pub use error::DiskError;
 pub use ext4::Ext4Error;
 pub use lvm::LvmError;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::btrfs;
+use super::erofs;
 use super::ext4;
 use super::filesystem::Filesystem;
 use super::lvm::{self, LogicalVolume};
@@ -103,6 +104,7 @@ impl Volume {
             uuid,
             filesystem: match kind {
                 BTRFS => Some(Filesystem::open_btrfs(volume)),
+                EROFS => Some(Filesystem::open_erofs(volume)),
                 EXT4 => Some(Filesystem::open_ext4(volume)),
                 VFAT => Some(Filesystem::open_vfat(volume)),
                 XFS => Some(Filesystem::open_xfs(volume)),
@@ -203,6 +205,7 @@ impl Volume {
 }
 
 pub(super) const BTRFS: &str = "btrfs";
+const EROFS: &str = "erofs";
 const EXT4: &str = "ext4";
 const VFAT: &str = "vfat";
 const XFS: &str = "xfs";
@@ -212,15 +215,14 @@ const LVM: &str = "LVM2";
 /// Whether a disk without a partition table may start like this: filesystems that leave its first sector to others
 /// come first, since anything may be in there.
 pub(super) fn is_filesystem(head: &[u8]) -> bool {
-    ext4::looks_like(head) || xfs::looks_like(head) || squashfs::looks_like(head)
+    ext4::looks_like(head) || xfs::looks_like(head) || squashfs::looks_like(head) || erofs::looks_like(head)
 }
 
 /// Text at a place that tells a kind.
-const MAGICS: [(&str, usize, &[u8]); 9] = [
+const MAGICS: [(&str, usize, &[u8]); 8] = [
     (XFS, 0, b"XFSB"),
     (BTRFS, btrfs::MAGIC_AT, btrfs::MAGIC),
     (SQUASHFS, 0, b"hsqs"),
-    ("erofs", 1024, b"\xe2\xe1\xf5\xe0"),
     ("LUKS", 0, b"LUKS\xba\xbe"),
     ("swap", 4086, b"SWAPSPACE2"),
     ("iso9660", 0x8001, b"CD001"),
@@ -229,6 +231,10 @@ const MAGICS: [(&str, usize, &[u8]); 9] = [
 ];
 
 fn kind_of(head: &[u8]) -> &'static str {
+    // Its mark is longer than that of ext4, which could be a part of its id.
+    if erofs::looks_like(head) {
+        return EROFS;
+    }
     if ext4::looks_like(head) {
         return EXT4;
     }
@@ -261,6 +267,7 @@ fn names_of(kind: &str, head: &[u8]) -> (String, String) {
     match kind {
         EXT4 => (text(1144, 16), uuid(1128)),
         XFS => (text(108, 12), uuid(32)),
+        EROFS => (text(1088, 16), uuid(1072)),
         BTRFS => (text(0x1_012b, 256), uuid(0x1_0020)),
         "swap" => (text(1052, 16), uuid(1036)),
         VFAT if le16(head, 22) == 0 && le32(head, 36) != 0 => (text(71, 11), serial(67)),

@@ -3,6 +3,7 @@
 
 mod btrfs;
 mod damage;
+mod erofs;
 mod ext4;
 mod journal;
 mod layouts;
