@@ -387,7 +387,7 @@ describe('a result is whole or not there', () => {
     await run('qemu-img', [...create, '-b', below, join(cwd, 'images/above')]);
     const refused = await runCli(['extract', 'images/above', '--all-owners'], { cwd });
     expect(refused).toMatchObject({ code: 2, stdout: '' });
-    expect(refused.stderr).toContain('[QCOW2_OTHER_FILE]');
+    expect(refused.stderr).toContain('[DISK_OTHER_FILE]');
     expect(refused.stderr).toContain('--allow-backing');
     const allowed = ['extract', 'images/above', '--all-owners', '--allow-backing', 'elsewhere'];
     expect(await runCli(allowed, { cwd })).toMatchObject({ code: 0, stdout: `${OF_A}  /etc/os-release\n` });

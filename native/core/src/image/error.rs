@@ -6,6 +6,7 @@ use super::disk::DiskError;
 use super::initramfs::InitramfsError;
 use super::oci::OciError;
 use super::package::PackageError;
+use super::packed::PackedError;
 use super::tar::TarError;
 use super::uki::UkiError;
 use crate::error::{Explain, Place};
@@ -116,6 +117,9 @@ pub enum ImageError {
     /// A package cannot be read.
     #[error(transparent)]
     Package(#[from] PackageError),
+    /// A compressed disk cannot be unpacked.
+    #[error(transparent)]
+    Packed(#[from] PackedError),
     /// An archive cannot be read, or programs would unpack it in different ways.
     #[error(transparent)]
     Tar(#[from] TarError),
@@ -158,6 +162,7 @@ impl Explain for ImageError {
             Self::Initramfs(error) => error.code(),
             Self::Oci(error) => error.code(),
             Self::Package(error) => error.code(),
+            Self::Packed(error) => error.code(),
             Self::Tar(error) => error.code(),
             Self::Uki(error) => error.code(),
         }
@@ -190,6 +195,7 @@ impl Explain for ImageError {
             Self::Initramfs(error) => error.place(),
             Self::Oci(error) => error.place(),
             Self::Package(error) => error.place(),
+            Self::Packed(error) => error.place(),
             Self::Tar(error) => error.place(),
             Self::Uki(error) => error.place(),
         }
@@ -207,7 +213,7 @@ impl Explain for ImageError {
             },
             Self::Cancelled | Self::Stopped | Self::SharesUnreadable { .. } => None,
             Self::UnknownFormat { .. } => Some(
-                "an initramfs, a UKI, a tar archive, a container image, a package, a disk image (raw or qcow2) or a directory is expected",
+                "an initramfs, a UKI, a tar archive, a container image, a package, a disk image or a directory is expected",
             ),
             Self::FormatUnread { hint, .. } => Some(hint),
             Self::Empty => Some("check how the file was copied"),
@@ -232,6 +238,7 @@ impl Explain for ImageError {
             Self::Initramfs(error) => error.hint(),
             Self::Oci(error) => error.hint(),
             Self::Package(error) => error.hint(),
+            Self::Packed(error) => error.hint(),
             Self::Tar(error) => error.hint(),
             Self::Uki(error) => error.hint(),
         }

@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use super::btrfs::BtrfsError;
+use super::container::{ContainerError, OtherFileError};
 use super::erofs::ErofsError;
 use super::ext4::Ext4Error;
 use super::lvm::LvmError;
@@ -31,6 +32,12 @@ pub enum DiskError {
     /// The container.
     #[error(transparent)]
     Qcow2(#[from] Qcow2Error),
+    /// Another kind of container.
+    #[error(transparent)]
+    Container(#[from] ContainerError),
+    /// A file that a container names.
+    #[error(transparent)]
+    OtherFile(#[from] OtherFileError),
     /// The partition table.
     #[error("partition table, byte {offset}: {problem}")]
     Table {
@@ -129,6 +136,8 @@ impl Explain for DiskError {
             Self::Io(_) => "IMAGE_UNREADABLE",
             Self::BeyondEnd { .. } => "DISK_TRUNCATED",
             Self::Qcow2(error) => error.code(),
+            Self::Container(error) => error.code(),
+            Self::OtherFile(error) => error.code(),
             Self::Table { .. } => "PARTITION_TABLE_MALFORMED",
             Self::Lvm(error) => error.code(),
             Self::Ext4(error) => error.code(),
@@ -156,6 +165,8 @@ impl Explain for DiskError {
                 ..Place::default()
             },
             Self::Qcow2(error) => error.place(),
+            Self::Container(error) => error.place(),
+            Self::OtherFile(error) => error.place(),
             Self::Lvm(error) => error.place(),
             Self::Ext4(error) => error.place(),
             Self::Xfs(error) => error.place(),
@@ -173,6 +184,8 @@ impl Explain for DiskError {
                 Some("the image is cut; copy it again and compare its size with the original's")
             }
             Self::Qcow2(error) => error.hint(),
+            Self::Container(error) => error.hint(),
+            Self::OtherFile(error) => error.hint(),
             Self::Table { .. } => Some("look at it with `sgdisk --verify`, and copy the image again"),
             Self::Lvm(error) => error.hint(),
             Self::Ext4(error) => error.hint(),

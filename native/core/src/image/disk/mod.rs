@@ -1,13 +1,14 @@
 //! Disk images: a container, partitions, filesystems, and the root among them.
 //!
 //! ```text
-//! file ─► raw or qcow2 ─► partition table, or none ─► volumes, also LVM's ─► root ─► its fstab ─► files
+//! file ─► container, if any ─► partition table, or none ─► volumes, also LVM's ─► root ─► its fstab ─► files
 //! ```
 //!
 //! Everything is read through one trait of bytes by offset, from several threads at once: what opens an image
 //! reads its structures, and the hashing threads read the files.
 
 mod btrfs;
+mod container;
 mod erofs;
 mod error;
 mod ext4;
@@ -22,7 +23,11 @@ mod squashfs;
 mod table;
 #[cfg(test)]
 mod tests;
+mod vdi;
 mod vfat;
+mod vhd;
+mod vhdx;
+mod vmdk;
 mod volume;
 mod walk;
 mod xfs;
@@ -32,12 +37,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use btrfs::BtrfsError;
+use container::{Container, OtherFiles};
+pub use container::{ContainerError, Format, OtherFileError};
 pub use erofs::ErofsError;
 pub use error::DiskError;
 pub use ext4::Ext4Error;
 pub use lvm::LvmError;
 pub use qcow2::Qcow2Error;
-use qcow2::{OtherFiles, Qcow2};
 use read_at::{Raw, ReadAt};
 use root::{Mount, Mounts};
 pub use squashfs::SquashfsError;
@@ -50,17 +56,21 @@ use super::{Fact, ImageError, Layer, Note, Scan, Sink, Source};
 
 /// A disk image.
 pub struct Disk {
-    /// What `inspect` shows of the container.
-    container: (&'static str, Vec<(&'static str, Fact)>),
+    container: Container,
     file_bytes: u64,
     table: Option<Table>,
     volumes: Vec<Volume>,
+    /// What a person should know of how it was opened.
+    note: Option<Note>,
 }
 
 /// Whether the first bytes of a file are those of a disk image.
 #[must_use]
 pub fn looks_like(head: &[u8]) -> bool {
-    qcow2::looks_like(head) || volume::is_filesystem(head) || lvm::looks_like(head) || table::looks_like(head)
+    container::looks_like(head)
+        || volume::is_filesystem(head)
+        || lvm::looks_like(head)
+        || table::looks_like(head)
 }
 
 /// Whether they are those of a btrfs, of which zeros come first. On a disk with partitions it is a former one.
@@ -79,17 +89,19 @@ impl Disk {
         Self::look(file, &OtherFiles::of(path, allowed)).map_err(ImageError::from)
     }
 
+    /// The same disk, with what a person should know of how it was opened.
+    pub(super) fn with_note(self, note: Note) -> Self {
+        Self {
+            note: Some(note),
+            ..self
+        }
+    }
+
     fn look(file: fs::File, others: &OtherFiles) -> Result<Self, DiskError> {
         let raw: Arc<dyn ReadAt> = Arc::new(Raw::new(file)?);
         let file_bytes = raw.size_bytes();
-        let head = read_at::read_vec(raw.as_ref(), 0, 4.min(number::index(file_bytes)))?;
-        let (disk, container): (Arc<dyn ReadAt>, _) = if qcow2::looks_like(&head) {
-            let qcow2 = Qcow2::open(raw, others)?;
-            let facts = qcow2.facts();
-            (Arc::new(qcow2), ("qcow2", facts))
-        } else {
-            (raw, ("raw", Vec::new()))
-        };
+        let container = container::open(raw, others)?;
+        let disk = &container.disk;
         // A filesystem on the whole disk may have anything in its first sector.
         let start = read_at::read_vec(disk.as_ref(), 0, number::index(disk.size_bytes().min(2048)))?;
         let table = match volume::is_filesystem(&start) {
@@ -97,10 +109,11 @@ impl Disk {
             false => Table::read(disk.as_ref())?,
         };
         Ok(Self {
-            container,
             file_bytes,
-            volumes: Volume::all(&disk, table.as_ref())?,
+            volumes: Volume::all(disk, table.as_ref())?,
             table,
+            container,
+            note: None,
         })
     }
 }
@@ -124,6 +137,9 @@ impl Source for Disk {
     }
 
     fn scan<'s>(&'s self, scan: &Scan<'_>, sink: &mut dyn Sink<'s>) -> Result<Layer, ImageError> {
+        if let Some(note) = &self.note {
+            sink.note(note.clone());
+        }
         let root = root::find_root(&self.volumes, scan.selection.partition.as_deref())?;
         let Mounts { mounts, optional } = root::mounts(root, &self.volumes)?;
         for (device, path) in optional {
@@ -172,7 +188,8 @@ impl Disk {
                 .find(|mount| mount.volume.is_some_and(|mounted| std::ptr::eq(mounted, volume)));
             mount.map(mount_path)
         };
-        let (kind, mut facts) = self.container.clone();
+        let Container { kind, ref facts, .. } = self.container;
+        let mut facts = facts.clone();
         facts.push((
             "partitionTable",
             Fact::Text(self.table.as_ref().map_or("none", |table| table.kind).to_owned()),

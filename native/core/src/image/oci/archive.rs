@@ -11,13 +11,12 @@
 
 use std::cell::Cell;
 use std::fs;
-use std::io::Write as _;
-use std::os::unix::ffi::OsStrExt as _;
 use std::sync::Arc;
 
 use super::{Container, Store};
 use crate::image::compression::Compression;
-use crate::image::cursor::{Cursor, Fill as _};
+use crate::image::cursor::Cursor;
+use crate::image::packed;
 use crate::image::tar::{BUFFER_BYTES, Index, Section, Tar, Unpacked};
 use crate::image::{ImageError, Limits, Source};
 use ima_assay_digest::Control;
@@ -53,9 +52,10 @@ pub(in crate::image) fn open(
     control: &Control,
 ) -> Result<Box<dyn Source>, ImageError> {
     let (file, compression) = match compression {
-        Some(compression) if starts_as_container(&file, compression, limits) => {
-            (unpack(&file, &name, compression, limits, control)?, None)
-        }
+        Some(compression) if starts_as_container(&file, compression, limits) => (
+            packed::spool(&file, &name, compression, limits, control)?.file,
+            None,
+        ),
         compression => (file, compression),
     };
     if compression.is_none()
@@ -132,35 +132,6 @@ fn is_of_container(top: &[u8]) -> bool {
         is_hex && name.get(64).is_none_or(|byte| *byte == b'.')
     });
     is_digest || CONTAINER_NAMES.contains(&top)
-}
-
-/// Unpacks an archive into a temporary file that nobody else can open.
-fn unpack(
-    file: &fs::File,
-    name: &[u8],
-    compression: Compression,
-    limits: &Limits,
-    control: &Control,
-) -> Result<fs::File, ImageError> {
-    let (read, mark) = (Cell::new(0), Cell::new(false));
-    let section = Section::new(file, name, 0..u64::MAX, control, &read);
-    let mut packed = Cursor::new(section, BUFFER_BYTES);
-    let mut unpacked = Unpacked::new(compression, &mut packed, limits, (&read, &mark), 0)?;
-    let directory = std::env::temp_dir();
-    let failed = |error| ImageError::Io {
-        path: directory.as_os_str().as_bytes().to_vec(),
-        error,
-    };
-    let mut into = tempfile::tempfile_in(&directory).map_err(failed)?;
-    let mut buffer = vec![0; BUFFER_BYTES];
-    loop {
-        let len = unpacked.fill(&mut buffer)?;
-        if len == 0 {
-            return Ok(into);
-        }
-        into.write_all(buffer.get(..len).unwrap_or_default())
-            .map_err(failed)?;
-    }
 }
 
 #[cfg(test)]

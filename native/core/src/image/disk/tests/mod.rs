@@ -1,7 +1,9 @@
 //! Tests on images that mke2fs, sfdisk and qemu-img make; what is in them `sha256sum` says of the directory that they
 //! were made of.
 
+mod blocks;
 mod btrfs;
+mod containers;
 mod damage;
 mod erofs;
 mod ext4;
@@ -9,9 +11,11 @@ mod journal;
 mod layouts;
 mod lvm;
 mod memory;
+mod packed;
 mod qcow2;
 mod squashfs;
 mod vfat;
+mod vmdk;
 mod xfs;
 
 use std::collections::BTreeSet;
