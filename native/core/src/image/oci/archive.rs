@@ -78,7 +78,8 @@ fn container(file: &fs::File, name: &[u8], limits: &Limits) -> Option<Container>
     });
     let index = index.ok()?;
     let is_layout = index.has(b"oci-layout") && index.has(b"index.json");
-    if !is_layout && (has_root || !index.has(b"manifest.json")) {
+    // Beside a root filesystem neither of the two is what was meant: the archive's reader says so.
+    if has_root || !is_layout && !index.has(b"manifest.json") {
         return None;
     }
     Some(Container {
