@@ -51,9 +51,11 @@ pub enum ImageError {
     /// A directory that holds the layers of a container image, not its files, in a form of its own.
     #[error("the directory is what skopeo writes as dir:, which is not read")]
     ContainerImage,
-    /// Standard input went on beyond [`super::Limits::max_spooled_bytes`].
-    #[error("standard input has more than {limit} bytes")]
+    /// What has to be kept in a temporary file went on beyond [`super::Limits::max_spooled_bytes`].
+    #[error("{} has more than {limit} bytes", if name == b"-" { "standard input".to_owned() } else { Escaped(name).to_string() })]
     InputTooLarge {
+        /// What it is called; `-` is standard input.
+        name: Vec<u8>,
         /// The limit.
         limit: u64,
     },
@@ -218,7 +220,12 @@ impl Explain for ImageError {
             Self::FormatUnread { hint, .. } => Some(hint),
             Self::Empty => Some("check how the file was copied"),
             Self::ContainerImage => Some("copy it into an OCI layout: skopeo copy dir:DIRECTORY oci:LAYOUT"),
-            Self::InputTooLarge { .. } => Some("save it to a file, or raise --limit max-spooled-bytes"),
+            Self::InputTooLarge { name, .. } if name == b"-" => {
+                Some("save it to a file, or raise --limit max-spooled-bytes")
+            }
+            Self::InputTooLarge { .. } => {
+                Some("if the image is meant to be so, raise --limit max-spooled-bytes")
+            }
             Self::Changed { .. } => {
                 Some("extract from a copy or a snapshot, or leave it out with --keep-going")
             }

@@ -31,6 +31,7 @@ mod shard;
 mod signature;
 mod summary;
 pub mod tar;
+mod temporary;
 #[cfg(test)]
 mod testing;
 mod tree;

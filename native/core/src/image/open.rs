@@ -14,6 +14,7 @@ use super::oci::{self, Container};
 use super::package::{self, Deb, Repository, Rpm};
 use super::packed::{self, Spooled};
 use super::tar;
+use super::temporary;
 use super::uki::{self, Uki};
 use super::unread;
 use super::{ImageError, Limits, Note, Source, SourceError, Tree};
@@ -203,25 +204,18 @@ fn open_disk(file: File, name: &[u8], limits: &Limits) -> Result<Disk, ImageErro
     Disk::open(file, path, limits.backing_directory.as_deref())
 }
 
-/// Keeps standard input in a temporary file without a name, since formats want to look back.
+/// Keeps standard input in a temporary file.
 fn spool(limit: u64, control: &Arc<Control>) -> Result<File, ImageError> {
-    let failed = |path: &[u8], error| ImageError::Io {
-        path: path.to_vec(),
+    let input = Input::open(STANDARD_INPUT, control);
+    let mut input = input.map_err(|error| ImageError::Io {
+        path: STANDARD_INPUT.to_vec(),
         error,
-    };
-    let directory = std::env::temp_dir();
-    let mut file =
-        tempfile::tempfile_in(&directory).map_err(|error| failed(directory.as_os_str().as_bytes(), error))?;
-    let input = Input::open(STANDARD_INPUT, control).map_err(|error| failed(STANDARD_INPUT, error))?;
-    let copied = io::copy(&mut input.take(limit.saturating_add(1)), &mut file);
-    if control.is_cancelled() {
-        return Err(ImageError::Cancelled);
+    })?;
+    let kept = temporary::keep(&mut input, STANDARD_INPUT, limit);
+    match control.is_cancelled() {
+        true => Err(ImageError::Cancelled),
+        false => kept,
     }
-    if copied.map_err(|error| failed(STANDARD_INPUT, error))? > limit {
-        return Err(ImageError::InputTooLarge { limit });
-    }
-    file.rewind().map_err(|error| failed(STANDARD_INPUT, error))?;
-    Ok(file)
 }
 
 #[cfg(test)]

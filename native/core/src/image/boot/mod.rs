@@ -8,13 +8,13 @@ mod ima_policy;
 mod tests;
 
 use std::fs;
-use std::io::{self, Read, Seek as _};
-use std::os::unix::ffi::OsStringExt as _;
+use std::io::{self, Read};
 use std::os::unix::fs::FileExt as _;
 
 use self::ima_policy::ImaPolicy;
 use super::collect::collect;
 use super::initramfs::{self, Initramfs};
+use super::temporary;
 use super::uki::{self, Uki, UkiError};
 use super::{File, ImageError, Note, Scan, Source};
 use crate::path::Escaped;
@@ -164,19 +164,13 @@ fn read_policy(bytes: &mut dyn Read, path: &[u8]) -> Result<Opened, ImageError> 
     })
 }
 
-/// Keeps a boot file in a temporary file without a name, and opens it.
+/// Keeps a boot file in a temporary file, and opens it.
 fn open(bytes: &mut dyn Read, path: &[u8], limit: u64) -> Result<Opened, ImageError> {
-    let directory = std::env::temp_dir();
-    let failed = |error| ImageError::Io {
-        path: directory.clone().into_os_string().into_vec(),
+    let file = temporary::keep(bytes, path, limit)?;
+    let head = head(&file).map_err(|error| ImageError::Io {
+        path: path.to_vec(),
         error,
-    };
-    let mut file = tempfile::tempfile_in(&directory).map_err(failed)?;
-    if io::copy(&mut bytes.take(limit.saturating_add(1)), &mut file).map_err(failed)? > limit {
-        return Err(ImageError::InputTooLarge { limit });
-    }
-    file.rewind().map_err(failed)?;
-    let head = head(&file).map_err(failed)?;
+    })?;
     if uki::looks_like(&head) {
         return match Uki::open(file, path.to_vec()) {
             Ok(uki) => Ok(Opened::BootFile(Box::new(uki))),
