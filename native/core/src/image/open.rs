@@ -195,6 +195,7 @@ mod tests {
             (&["qemu-img"], "qemu-img create -q -f vpc image 4M", "VHD"),
             (&["qemu-img"], "qemu-img create -q -f vhdx image 4M", "VHDX"),
             (&["mkswap"], "mkswap -q image", "swap"),
+            (&["mkudffs"], "mkudffs --utf8 image", "UDF"),
         ] {
             if !tools.iter().all(|tool| has_tool(tool)) {
                 continue;

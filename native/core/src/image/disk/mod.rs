@@ -12,6 +12,7 @@ mod erofs;
 mod error;
 mod ext4;
 mod filesystem;
+mod iso9660;
 mod lvm;
 mod number;
 mod qcow2;
@@ -35,6 +36,7 @@ pub use btrfs::BtrfsError;
 pub use erofs::ErofsError;
 pub use error::DiskError;
 pub use ext4::Ext4Error;
+pub use iso9660::Iso9660Error;
 pub use lvm::LvmError;
 pub use qcow2::Qcow2Error;
 use qcow2::{OtherFiles, Qcow2};
@@ -48,6 +50,9 @@ pub use xfs::XfsError;
 
 use super::{Fact, ImageError, Layer, Note, Scan, Sink, Source};
 
+/// Bytes in which a disk without a partition table says what it is: iso9660 does so latest.
+const START_BYTES: u64 = 34 << 10;
+
 /// A disk image.
 pub struct Disk {
     /// What `inspect` shows of the container.
@@ -60,7 +65,11 @@ pub struct Disk {
 /// Whether the first bytes of a file are those of a disk image.
 #[must_use]
 pub fn looks_like(head: &[u8]) -> bool {
-    qcow2::looks_like(head) || volume::is_filesystem(head) || lvm::looks_like(head) || table::looks_like(head)
+    qcow2::looks_like(head)
+        || volume::is_filesystem(head)
+        || iso9660::looks_like(head)
+        || lvm::looks_like(head)
+        || table::looks_like(head)
 }
 
 /// Whether they are those of a btrfs, of which zeros come first. On a disk with partitions it is a former one.
@@ -91,15 +100,24 @@ impl Disk {
             (raw, ("raw", Vec::new()))
         };
         // A filesystem on the whole disk may have anything in its first sector.
-        let start = read_at::read_vec(disk.as_ref(), 0, number::index(disk.size_bytes().min(2048)))?;
-        let table = match volume::is_filesystem(&start) {
-            true => None,
-            false => Table::read(disk.as_ref())?,
+        let start = read_at::read_vec(
+            disk.as_ref(),
+            0,
+            number::index(disk.size_bytes().min(START_BYTES)),
+        )?;
+        let (table, volumes) = if volume::is_filesystem(&start) {
+            (None, Volume::all(&disk, None)?)
+        } else if iso9660::looks_like(&start) {
+            Volume::with_iso9660(&disk)?
+        } else {
+            let table = Table::read(disk.as_ref())?;
+            let volumes = Volume::all(&disk, table.as_ref())?;
+            (table, volumes)
         };
         Ok(Self {
             container,
             file_bytes,
-            volumes: Volume::all(&disk, table.as_ref())?,
+            volumes,
             table,
         })
     }

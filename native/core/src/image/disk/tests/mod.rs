@@ -5,6 +5,7 @@ mod btrfs;
 mod damage;
 mod erofs;
 mod ext4;
+mod iso9660;
 mod journal;
 mod layouts;
 mod lvm;
