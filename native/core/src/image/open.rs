@@ -229,7 +229,10 @@ mod tests {
     fn what_is_known_and_not_read_is_named() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path();
-        for (tools, line, what) in [(&["mkswap"][..], "mkswap -q image", "swap")] {
+        for (tools, line, what) in [
+            (&["mkswap"][..], "mkswap -q image", "swap"),
+            (&["mkudffs"], "mkudffs --utf8 image", "UDF"),
+        ] {
             if !tools.iter().all(|tool| has_tool(tool)) {
                 continue;
             }

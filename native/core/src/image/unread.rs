@@ -12,7 +12,7 @@ const ROWS: [Row; 3] = [
         b"LUKS\xba\xbe",
         "open it with `cryptsetup`, and give the directory that it is mounted on",
     ),
-    ("an ISO 9660 filesystem", 0x8001, b"CD001", MOUNT),
+    ("a UDF filesystem", 0x8001, b"BEA01", MOUNT),
     ("swap space", 4086, b"SWAPSPACE2", "it has no files"),
 ];
 

@@ -7,6 +7,7 @@ use super::btrfs::BtrfsError;
 use super::container::{ContainerError, OtherFileError};
 use super::erofs::ErofsError;
 use super::ext4::Ext4Error;
+use super::iso9660::Iso9660Error;
 use super::lvm::LvmError;
 use super::qcow2::Qcow2Error;
 use super::squashfs::SquashfsError;
@@ -61,6 +62,9 @@ pub enum DiskError {
     /// One of its kind.
     #[error(transparent)]
     Erofs(#[from] ErofsError),
+    /// Of a CD.
+    #[error(transparent)]
+    Iso9660(#[from] Iso9660Error),
     /// And a third.
     #[error(transparent)]
     Btrfs(#[from] BtrfsError),
@@ -144,6 +148,7 @@ impl Explain for DiskError {
             Self::Xfs(error) => error.code(),
             Self::Squashfs(error) => error.code(),
             Self::Erofs(error) => error.code(),
+            Self::Iso9660(error) => error.code(),
             Self::Btrfs(error) => error.code(),
             Self::Vfat { .. } => "VFAT_CORRUPT",
             Self::FilesystemUnsupported { .. } => "FILESYSTEM_UNSUPPORTED",
@@ -172,6 +177,7 @@ impl Explain for DiskError {
             Self::Xfs(error) => error.place(),
             Self::Squashfs(error) => error.place(),
             Self::Erofs(error) => error.place(),
+            Self::Iso9660(error) => error.place(),
             Self::Btrfs(error) => error.place(),
             _ => Place::default(),
         }
@@ -192,6 +198,7 @@ impl Explain for DiskError {
             Self::Xfs(error) => error.hint(),
             Self::Squashfs(error) => error.hint(),
             Self::Erofs(error) => error.hint(),
+            Self::Iso9660(error) => error.hint(),
             Self::Btrfs(error) => error.hint(),
             Self::Vfat { .. } => {
                 Some("check a copy of the image with `fsck.vfat -n`, or leave it out with --skip")

@@ -13,6 +13,7 @@ mod erofs;
 mod error;
 mod ext4;
 mod filesystem;
+mod iso9660;
 mod lvm;
 mod number;
 mod qcow2;
@@ -42,6 +43,7 @@ pub use container::{ContainerError, Format, OtherFileError};
 pub use erofs::ErofsError;
 pub use error::DiskError;
 pub use ext4::Ext4Error;
+pub use iso9660::Iso9660Error;
 pub use lvm::LvmError;
 pub use qcow2::Qcow2Error;
 use read_at::{Raw, ReadAt};
@@ -53,6 +55,9 @@ use walk::Walk;
 pub use xfs::XfsError;
 
 use super::{Fact, ImageError, Layer, Note, Scan, Sink, Source};
+
+/// Bytes in which a disk without a partition table says what it is: iso9660 does so latest.
+const START_BYTES: u64 = 34 << 10;
 
 /// A disk image.
 pub struct Disk {
@@ -69,6 +74,7 @@ pub struct Disk {
 pub fn looks_like(head: &[u8]) -> bool {
     container::looks_like(head)
         || volume::is_filesystem(head)
+        || iso9660::looks_like(head)
         || lvm::looks_like(head)
         || table::looks_like(head)
 }
@@ -103,14 +109,23 @@ impl Disk {
         let container = container::open(raw, others)?;
         let disk = &container.disk;
         // A filesystem on the whole disk may have anything in its first sector.
-        let start = read_at::read_vec(disk.as_ref(), 0, number::index(disk.size_bytes().min(2048)))?;
-        let table = match volume::is_filesystem(&start) {
-            true => None,
-            false => Table::read(disk.as_ref())?,
+        let start = read_at::read_vec(
+            disk.as_ref(),
+            0,
+            number::index(disk.size_bytes().min(START_BYTES)),
+        )?;
+        let (table, volumes) = if volume::is_filesystem(&start) {
+            (None, Volume::all(disk, None)?)
+        } else if iso9660::looks_like(&start) {
+            Volume::with_iso9660(disk)?
+        } else {
+            let table = Table::read(disk.as_ref())?;
+            let volumes = Volume::all(disk, table.as_ref())?;
+            (table, volumes)
         };
         Ok(Self {
             file_bytes,
-            volumes: Volume::all(disk, table.as_ref())?,
+            volumes,
             table,
             container,
             note: None,

@@ -20,6 +20,7 @@ use crate::image::disk::number::{divide, index, le16, le32, len64};
 use crate::image::disk::read_at::{ReadAt, read_vec};
 
 const FULL_BYTES: u64 = 8;
+const KIND: u16 = 3;
 const IS_START_ONLY: u16 = 1 << 15;
 /// The distance is a number of blocks.
 const IS_BLOCKS: u32 = 1 << 11;
@@ -136,7 +137,7 @@ impl Index {
                 Err(self.corrupt("a cluster in which something begins behind its end"))
             }
             Some(cluster) => Ok(cluster),
-            None => Err(self.corrupt("a cluster that leads nowhere")),
+            None => Err(self.corrupt("a cluster that leads nowhere, or has a mark that is not known")),
         }
     }
 
@@ -161,7 +162,10 @@ impl Index {
 
     fn of_entry(&self, entry: &[u8]) -> Option<Cluster> {
         let flags = le16(entry, 0);
-        let kind = match flags & 3 {
+        if flags & !(KIND | IS_START_ONLY) != 0 {
+            return None;
+        }
+        let kind = match flags & KIND {
             0 => Kind::Plain,
             1 => Kind::First,
             3 => Kind::Second,

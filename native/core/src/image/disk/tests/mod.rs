@@ -7,6 +7,7 @@ mod containers;
 mod damage;
 mod erofs;
 mod ext4;
+mod iso9660;
 mod journal;
 mod layouts;
 mod lvm;
