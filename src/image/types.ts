@@ -56,8 +56,7 @@ export interface ExtractOptions extends WorkOptions {
    */
   readonly sysroots?: readonly string[] | undefined;
   /**
-   * Also read the signatures of files (`security.ima`), for the JSON form of the allowlist. Default false.
-   * `SIGNATURES_UNREAD` among an image's notes says where they are not read.
+   * Also read the signatures of files (`security.ima` and `security.evm`), for the JSON form of the allowlist. Default false.
    */
   readonly signatures?: boolean | undefined;
   /**

@@ -1,4 +1,4 @@
-// Signatures of files, `security.ima`, as debugfs, GNU tar's format and the kernel keep them.
+// Signatures of files, `security.ima` and `security.evm`, as debugfs, GNU tar's format and the kernel keep them.
 
 import { execFile } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
@@ -25,6 +25,20 @@ const attributes: Readonly<Record<string, Buffer>> = {
   'usr/bin/digest': digest,
 };
 
+/** A signature that may be copied with its file, and an HMAC, which is no signature. */
+const portable = Buffer.from(`050204deadbeef0040${'5e'.repeat(64)}`, 'hex');
+const hmac = Buffer.from(`02${'22'.repeat(20)}`, 'hex');
+
+const evmAttributes: Readonly<Record<string, Buffer>> = { 'usr/bin/long': portable, 'usr/bin/digest': hmac };
+
+/** Each file, with the attributes that it gets. */
+function* eachAttribute(): Generator<{ file: string; attribute: string; value: Buffer }> {
+  for (const [file, value] of Object.entries(attributes)) yield { file, attribute: 'security.ima', value };
+  for (const [file, value] of Object.entries(evmAttributes)) {
+    yield { file, attribute: 'security.evm', value };
+  }
+}
+
 /** A small system whose files are named like their attributes. */
 async function makeRoot(directory: string): Promise<string> {
   const root = join(directory, 'root');
@@ -35,8 +49,10 @@ async function makeRoot(directory: string): Promise<string> {
   return root;
 }
 
+type Signatures = Readonly<Record<string, { readonly ima?: string; readonly evm?: string }>>;
+
 /** The signatures in the JSON form, by path. */
-async function signatures(source: string): Promise<Readonly<Record<string, string>>> {
+async function signatures(source: string): Promise<Signatures> {
   const { stdout, stderr, code } = await runCli([
     'extract',
     source,
@@ -45,16 +61,23 @@ async function signatures(source: string): Promise<Readonly<Record<string, strin
     '--signatures',
   ]);
   expect(code, stderr).toBe(0);
-  const { files }: { files: { path: string; digests: { signature?: string }[] }[] } = JSON.parse(stdout);
+  const { files }: { files: { path: string; digests: { signature?: string; evmSignature?: string }[] }[] } =
+    JSON.parse(stdout);
   return Object.fromEntries(
-    files.flatMap(({ path, digests }) => {
-      const found = digests[0]?.signature;
-      return found === undefined ? [] : [[path, found]];
+    files.flatMap(({ path, digests: [digest] }) => {
+      const found = {
+        ...(digest?.signature === undefined ? {} : { ima: digest.signature }),
+        ...(digest?.evmSignature === undefined ? {} : { evm: digest.evmSignature }),
+      };
+      return Object.keys(found).length === 0 ? [] : [[path, found]];
     }),
   );
 }
 
-const EXPECTED = { '/usr/bin/short': short.toString('hex'), '/usr/bin/long': long.toString('hex') };
+const EXPECTED = {
+  '/usr/bin/short': { ima: short.toString('hex') },
+  '/usr/bin/long': { ima: long.toString('hex'), evm: portable.toString('hex') },
+};
 
 describe('signatures', () => {
   // Inodes of 128 bytes have no room for attributes: they stand in a block of their own.
@@ -76,10 +99,10 @@ describe('signatures', () => {
       image,
       '8M',
     ]);
-    for (const [name, value] of Object.entries(attributes)) {
-      const file = join(directory, 'value');
-      await writeFile(file, value);
-      await run('debugfs', ['-w', '-R', `ea_set -f ${file} /${name} security.ima`, image]);
+    for (const { file, attribute, value } of eachAttribute()) {
+      const source = join(directory, 'value');
+      await writeFile(source, value);
+      await run('debugfs', ['-w', '-R', `ea_set -f ${source} /${file} ${attribute}`, image]);
     }
     expect(await signatures(image)).toEqual(EXPECTED);
   });
@@ -89,14 +112,20 @@ describe('signatures', () => {
     const directory = await freshDirectory();
     const script = `import io, sys, tarfile
 with tarfile.open('image.tar', 'w', format=tarfile.PAX_FORMAT) as tar:
+    files = {}
     for line in sys.stdin.read().split():
-        name, value = line.split('=')
+        name, attribute, value = line.split('=')
+        headers = files.setdefault(name, {})
+        headers['SCHILY.xattr.' + attribute] = bytes.fromhex(value).decode('utf-8', 'surrogateescape')
+    for name, headers in files.items():
         member = tarfile.TarInfo(name)
         member.size = len(name)
-        member.pax_headers = {'SCHILY.xattr.security.ima': bytes.fromhex(value).decode('utf-8', 'surrogateescape')}
+        member.pax_headers = headers
         tar.addfile(member, io.BytesIO(name.encode()))
 `;
-    const lines = Object.entries(attributes).map(([name, value]) => `${name}=${value.toString('hex')}`);
+    const lines = [...eachAttribute()].map(
+      ({ file, attribute, value }) => `${file}=${attribute}=${value.toString('hex')}`,
+    );
     const child = run('python3', ['-c', script], { cwd: directory });
     child.child.stdin?.end(lines.join('\n'));
     await child;
@@ -106,13 +135,17 @@ with tarfile.open('image.tar', 'w', format=tarfile.PAX_FORMAT) as tar:
   test('of a directory', async (context) => {
     needsTool(context, 'python3');
     const root = await makeRoot(await freshDirectory());
-    const script = 'import os, sys\nos.setxattr(sys.argv[1], "security.ima", bytes.fromhex(sys.argv[2]))';
-    for (const [name, value] of Object.entries(attributes)) {
-      const set = await run('python3', ['-c', script, join(root, name), value.toString('hex')]).catch(
-        (error: unknown) => String(error),
-      );
+    const script = 'import os, sys\nos.setxattr(sys.argv[1], sys.argv[2], bytes.fromhex(sys.argv[3]))';
+    for (const { file, attribute, value } of eachAttribute()) {
+      const set = await run('python3', [
+        '-c',
+        script,
+        join(root, file),
+        attribute,
+        value.toString('hex'),
+      ]).catch((error: unknown) => String(error));
       // Only root may, where the filesystem has them: no tool that could be installed.
-      if (typeof set === 'string') return void context.skip(`security.ima cannot be set here: ${set}`);
+      if (typeof set === 'string') return void context.skip(`${attribute} cannot be set here: ${set}`);
     }
     return expect(signatures(root)).resolves.toEqual(EXPECTED);
   });

@@ -57,7 +57,7 @@ export const command: Command = {
         })
         .option('signatures', {
           type: 'boolean',
-          describe: "Also read files' signatures, security.ima, into the JSON form",
+          describe: "Also read files' signatures, security.ima and security.evm, into the JSON form",
         })
         .option('shard', {
           type: 'string',

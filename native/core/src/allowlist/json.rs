@@ -59,8 +59,12 @@ fn describe(row: &Listed<'_>) -> Value {
         if row.raw_path != row.path {
             fields.insert("name".to_owned(), String::from_utf8_lossy(row.raw_path).into());
         }
-        if let Some(signature) = row.signature {
-            fields.insert("signature".to_owned(), hex(signature).into());
+        if let Some(signatures) = row.signatures {
+            for (name, signature) in [("signature", &signatures.ima), ("evmSignature", &signatures.evm)] {
+                if let Some(signature) = signature {
+                    fields.insert(name.to_owned(), hex(signature).into());
+                }
+            }
         }
     }
     digest

@@ -36,7 +36,7 @@ pub struct Allowlist {
     digests: Vec<u8>,
     rows: Vec<Row>,
     /// Signatures of files, by origin and by the path as the image has it.
-    signatures: HashMap<u32, HashMap<Vec<u8>, Vec<u8>>>,
+    signatures: HashMap<u32, HashMap<Vec<u8>, Signatures>>,
 }
 
 /// What an image says of a file beside its bytes.
@@ -50,6 +50,15 @@ pub struct FileFacts {
     pub gid: u32,
     /// Size in bytes.
     pub size_bytes: u64,
+}
+
+/// The signatures that a file has in its attributes, each as the attribute is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Signatures {
+    /// `security.ima`: over the digest of its bytes.
+    pub ima: Option<Vec<u8>>,
+    /// `security.evm`: over its owner, group, mode and other attributes.
+    pub evm: Option<Vec<u8>>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -81,8 +90,8 @@ pub struct Listed<'a> {
     pub origin: usize,
     /// What the image says of the file; none for what was read from a list.
     pub facts: Option<FileFacts>,
-    /// Its attribute `security.ima`, if that is a signature and was asked for.
-    pub signature: Option<&'a [u8]>,
+    /// Its signatures, if it has any and they were asked for.
+    pub signatures: Option<&'a Signatures>,
 }
 
 impl Allowlist {
@@ -117,7 +126,7 @@ impl Allowlist {
             digest: self.digest(row),
             origin: usize::try_from(row.origin).unwrap_or(usize::MAX),
             facts: row.facts,
-            signature: signatures.and_then(|of| of.get(raw_path)).map(Vec::as_slice),
+            signatures: signatures.and_then(|of| of.get(raw_path)),
         })
     }
 
@@ -204,15 +213,15 @@ impl Builder {
     /// Adds a row of another list, under an origin of this one.
     pub(crate) fn insert_row(&mut self, row: &Listed<'_>, origin: u32) {
         self.push(row.raw_path, row.algorithm, row.digest, origin, row.facts);
-        if let Some(signature) = row.signature {
-            self.sign(row.raw_path, origin, signature);
+        if let Some(signatures) = row.signatures {
+            self.sign(row.raw_path, origin, signatures);
         }
     }
 
-    /// Adds the signature of a file, spelled as the image has it.
-    pub(crate) fn sign(&mut self, path: &[u8], origin: u32, signature: &[u8]) {
+    /// Adds the signatures of a file, spelled as the image has it.
+    pub(crate) fn sign(&mut self, path: &[u8], origin: u32, signatures: &Signatures) {
         let of_origin = self.list.signatures.entry(origin).or_default();
-        of_origin.insert(path.to_vec(), signature.to_vec());
+        of_origin.insert(path.to_vec(), signatures.clone());
     }
 
     /// Adds a digest of a path, spelled as the image has it.

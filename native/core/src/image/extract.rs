@@ -9,7 +9,7 @@ use super::boot::{self, BootFile};
 use super::{
     Content, ContentId, File, ImageError, Limits, Note, Scan, Selection, Sink, Skip, Source, Summary,
 };
-use crate::allowlist::{Allowlist, Builder, FileFacts};
+use crate::allowlist::{Allowlist, Builder, FileFacts, Signatures};
 use crate::error::{Explain, Place};
 use crate::path::Escaped;
 
@@ -275,8 +275,8 @@ fn extract_one<'s>(
                         );
                     }
                 }
-                if let Some(signature) = signatures.get(&file.content) {
-                    builder.sign(&file.path, origin, signature);
+                if let Some(signatures) = signatures.get(&file.content) {
+                    builder.sign(&file.path, origin, signatures);
                 }
                 summary.count(file);
             }
@@ -361,7 +361,7 @@ struct Collector<'c, 's> {
     keep_going: bool,
     contents: usize,
     files: Vec<File>,
-    signatures: HashMap<ContentId, Vec<u8>>,
+    signatures: HashMap<ContentId, Signatures>,
     signature_bytes: u64,
     max_signature_bytes: u64,
     summary: Summary,
@@ -392,14 +392,16 @@ impl<'s> Sink<'s> for Collector<'_, 's> {
         Ok(ContentId(id))
     }
 
-    fn signature(&mut self, content: ContentId, signature: Vec<u8>) -> Result<(), ImageError> {
-        let len = u64::try_from(signature.len()).unwrap_or(u64::MAX);
-        self.signature_bytes = self.signature_bytes.saturating_add(len);
+    fn signatures(&mut self, content: ContentId, signatures: Signatures) -> Result<(), ImageError> {
+        for signature in [&signatures.ima, &signatures.evm].into_iter().flatten() {
+            let len = u64::try_from(signature.len()).unwrap_or(u64::MAX);
+            self.signature_bytes = self.signature_bytes.saturating_add(len);
+        }
         if self.signature_bytes > self.max_signature_bytes {
             let limit = self.max_signature_bytes;
             return Err(ImageError::SignaturesTooLarge { limit });
         }
-        self.signatures.insert(content, signature);
+        self.signatures.insert(content, signatures);
         Ok(())
     }
 

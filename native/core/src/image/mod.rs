@@ -48,6 +48,7 @@ pub use shard::Shard;
 pub use summary::{MAX_LISTED, Summary};
 pub use tree::Tree;
 
+use crate::allowlist::Signatures;
 use crate::path::Escaped;
 use ima_assay_digest::Control;
 
@@ -133,13 +134,13 @@ pub trait Sink<'s> {
     /// [`ImageError::Cancelled`], or [`ImageError::Stopped`] after another content failed.
     fn content(&mut self, content: Content<'s>) -> Result<ContentId, ImageError>;
 
-    /// Takes the signature of a content, as the attribute `security.ima` has it.
+    /// Takes the signatures of a content, as its attributes have them.
     /// Nobody gives any unless [`Selection::signatures`] asks for them.
     ///
     /// # Errors
     /// [`ImageError::SignaturesTooLarge`].
-    fn signature(&mut self, content: ContentId, signature: Vec<u8>) -> Result<(), ImageError> {
-        let _ = (content, signature);
+    fn signatures(&mut self, content: ContentId, signatures: Signatures) -> Result<(), ImageError> {
+        let _ = (content, signatures);
         Ok(())
     }
 

@@ -11,6 +11,7 @@ use super::read_at::ReadAt;
 use super::squashfs::{self, Squashfs};
 use super::vfat::{self, Vfat};
 use super::xfs::{self, Xfs};
+use crate::allowlist::Signatures;
 
 /// A filesystem that can be read.
 pub(super) enum Filesystem {
@@ -300,21 +301,16 @@ impl Filesystem {
         }
     }
 
-    /// The attribute `security.ima` of a file. Filesystems whose attributes are not read have none.
-    pub(super) fn ima(&self, file: &Node) -> Result<Option<Vec<u8>>, DiskError> {
+    /// The attributes of a file that signatures are kept in. vfat and ISO 9660 have none.
+    pub(super) fn attributes(&self, file: &Node) -> Result<Signatures, DiskError> {
         match (self, file) {
-            (Self::Ext4(ext4), Node::Ext4(node)) => ext4.ima(node),
-            (Self::Erofs(erofs), Node::Erofs(node)) => erofs.ima(node),
-            _ => Ok(None),
+            (Self::Btrfs(btrfs), Node::Btrfs(node)) => btrfs.attributes(node),
+            (Self::Erofs(erofs), Node::Erofs(node)) => erofs.attributes(node),
+            (Self::Ext4(ext4), Node::Ext4(node)) => ext4.attributes(node),
+            (Self::Squashfs(squashfs), Node::Squashfs(node)) => squashfs.attributes(node),
+            (Self::Xfs(xfs), Node::Xfs(node)) => xfs.attributes(node),
+            _ => Ok(Signatures::default()),
         }
-    }
-
-    /// Whether attributes of its files are read, or there are none.
-    pub(super) fn has_known_attributes(&self) -> bool {
-        matches!(
-            self,
-            Self::Ext4(_) | Self::Vfat(_) | Self::Erofs(_) | Self::Iso9660(_)
-        )
     }
 
     /// The whole of a small file; none if it is larger.

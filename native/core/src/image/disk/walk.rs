@@ -112,14 +112,6 @@ impl<'a, 'b, 's> Walk<'a, 'b, 's> {
             Err(error) if !mounted_at.is_empty() => return self.sink.omit(at(mounted_at, error)),
             Err(error) => return Err(at(mounted_at, error)),
         };
-        if self.scan.selection.signatures && !filesystem.has_known_attributes() {
-            self.sink.note(Note {
-                code: "SIGNATURES_UNREAD",
-                path: Some(mounted_at.clone()),
-                offset_bytes: None,
-                text: "signatures of files in this kind of filesystem are not read".to_owned(),
-            });
-        }
         let mut pending = vec![Pending {
             path: mounted_at.clone(),
             node: root.clone(),
@@ -257,8 +249,8 @@ impl<'a, 'b, 's> Walk<'a, 'b, 's> {
                         bytes,
                     }))?;
                     if self.scan.selection.signatures {
-                        match filesystem.ima(&node) {
-                            Ok(ima) => signature::take(self.sink, content, ima)?,
+                        match filesystem.attributes(&node) {
+                            Ok(attributes) => signature::take(self.sink, content, attributes)?,
                             Err(error) => self.sink.omit(at(&path, error))?,
                         }
                     }

@@ -11,6 +11,7 @@ use ima_assay_digest::{Algorithm, Digest};
 use super::digest::{Name, show};
 use super::error::OciError;
 use super::store::Blob;
+use crate::allowlist::Signatures;
 use crate::image::compression::{Compression, HEAD_BYTES};
 use crate::image::cursor::{Cursor, Fill};
 use crate::image::hashing::Hashing;
@@ -174,8 +175,8 @@ impl<'s> Sink<'s> for LayerSink<'_, 's> {
         self.sink.content(content)
     }
 
-    fn signature(&mut self, content: ContentId, signature: Vec<u8>) -> Result<(), ImageError> {
-        self.sink.signature(content, signature)
+    fn signatures(&mut self, content: ContentId, signatures: Signatures) -> Result<(), ImageError> {
+        self.sink.signatures(content, signatures)
     }
 
     fn file(&mut self, file: File) {

@@ -4,6 +4,7 @@
 //! `/usr/lib/x`. All distributions that are maintained today have merged these directories; for older ones the selection
 //! says so.
 
+use crate::allowlist::Signatures;
 use crate::image::{Content, ContentId, File, ImageError, Note, Selection, Sink, Skip};
 
 /// Directories that are links to those of the same name below `/usr`.
@@ -56,8 +57,8 @@ impl<'s> Sink<'s> for Installed<'_, 's> {
         self.sink.content(content)
     }
 
-    fn signature(&mut self, content: ContentId, signature: Vec<u8>) -> Result<(), ImageError> {
-        self.sink.signature(content, signature)
+    fn signatures(&mut self, content: ContentId, signatures: Signatures) -> Result<(), ImageError> {
+        self.sink.signatures(content, signatures)
     }
 
     fn file(&mut self, mut file: File) {

@@ -10,6 +10,10 @@
 //! Source: POSIX.1-2017, `pax`, "pax Extended Header"; GNU tar manual, "Sparse Formats".
 
 use super::sparse::{MAX_REGIONS, Region};
+use crate::allowlist::Signatures;
+
+/// What a record of an attribute begins with, where signatures may be.
+const ATTRIBUTE: &[u8] = b"SCHILY.xattr.security.";
 
 /// What is known of the next member before its header.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -35,8 +39,8 @@ pub(super) struct Records {
     pub(super) size: Option<u64>,
     pub(super) uid: Option<u32>,
     pub(super) gid: Option<u32>,
-    /// The attribute `security.ima`.
-    pub(super) ima: Option<Vec<u8>>,
+    /// The attributes that signatures are kept in.
+    pub(super) attributes: Signatures,
     pub(super) sparse: Sparse,
 }
 
@@ -90,7 +94,12 @@ impl Records {
             b"size" => self.size = number()?,
             b"uid" => self.uid = owner()?,
             b"gid" => self.gid = owner()?,
-            b"SCHILY.xattr.security.ima" => self.ima = Some(value.to_vec()),
+            _ if key.starts_with(ATTRIBUTE) => {
+                let name = key.strip_prefix(ATTRIBUTE).unwrap_or_default();
+                if let Some(slot) = self.attributes.slot(name) {
+                    *slot = Some(value.to_vec());
+                }
+            }
             b"SCHILY.realsize" => return Err("a sparse file as star writes it, which is not read"),
             _ if key.starts_with(b"GNU.sparse.") => {
                 sparse.is_used = true;
@@ -124,7 +133,7 @@ impl Records {
         self.path.is_some()
             || self.linkpath.is_some()
             || self.size.is_some()
-            || self.ima.is_some()
+            || self.attributes != Signatures::default()
             || self.sparse.is_used
     }
 }

@@ -337,7 +337,7 @@ impl<'a, 'b, 's> Unpacker<'a, 'b, 's> {
         } else {
             let content = self.content(cursor, member.offset, &map)?;
             if self.scan.selection.signatures {
-                signature::take(self.sink, content, member.records.ima.clone())?;
+                signature::take(self.sink, content, member.records.attributes.clone())?;
             }
             Data::Stored {
                 content,

@@ -16,6 +16,7 @@ use rustix::io::Errno;
 
 use super::signature;
 use super::{ContentId, Fact, File, ImageError, Layer, Note, Scan, Sink, Skip, Source};
+use crate::allowlist::Signatures;
 
 /// Bytes of an attribute: Linux has none that are longer.
 const MAX_ATTRIBUTE_BYTES: usize = 64 << 10;
@@ -114,8 +115,8 @@ impl Directory {
         path
     }
 
-    /// The attribute `security.ima` of a file in it.
-    fn ima(&self, name: &CStr) -> Result<Option<Vec<u8>>, Errno> {
+    /// The attributes of a file in it that signatures are kept in.
+    fn attributes(&self, name: &CStr) -> Result<Signatures, Errno> {
         // There is no call that takes a directory and a name.
         let path = [
             format!("/proc/self/fd/{}/", self.descriptor.as_raw_fd()).as_bytes(),
@@ -123,14 +124,18 @@ impl Directory {
         ]
         .concat();
         let mut value = vec![0; MAX_ATTRIBUTE_BYTES];
-        match lgetxattr(path, "security.ima", value.as_mut_slice()) {
-            Ok(len) => {
-                value.truncate(len);
-                Ok(Some(value))
+        let mut attributes = Signatures::default();
+        for (name, slot) in [
+            ("security.ima", &mut attributes.ima),
+            ("security.evm", &mut attributes.evm),
+        ] {
+            match lgetxattr(path.as_slice(), name, value.as_mut_slice()) {
+                Ok(len) => *slot = value.get(..len).map(<[u8]>::to_vec),
+                Err(Errno::NODATA | Errno::OPNOTSUPP) => {}
+                Err(error) => return Err(error),
             }
-            Err(Errno::NODATA | Errno::OPNOTSUPP) => Ok(None),
-            Err(error) => Err(error),
         }
+        Ok(attributes)
     }
 
     fn error(&self, name: &CStr, error: Errno) -> ImageError {
@@ -342,8 +347,8 @@ impl Walk<'_, '_, '_> {
                     progress: Reading::NotOpened,
                 }))?;
                 if self.scan.selection.signatures {
-                    match directory.ima(name) {
-                        Ok(ima) => signature::take(self.sink, content, ima)?,
+                    match directory.attributes(name) {
+                        Ok(attributes) => signature::take(self.sink, content, attributes)?,
                         Err(error) => return self.sink.omit(directory.error(name, error)),
                     }
                 }

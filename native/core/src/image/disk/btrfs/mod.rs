@@ -8,6 +8,7 @@
 //! Every node of a tree says what it is, and its checksum is checked, as are those of the files' bytes; where the
 //! device has a second copy, that one is read in place of a damaged one. Source: Linux, `fs/btrfs`.
 
+mod attributes;
 mod checksum;
 mod chunk;
 mod compression;

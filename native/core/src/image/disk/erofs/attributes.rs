@@ -12,13 +12,13 @@
 
 use super::inode::Node;
 use super::{Erofs, corrupt};
+use crate::allowlist::Signatures;
 use crate::image::disk::DiskError;
 use crate::image::disk::number::{byte, index, le16, le32};
 use crate::image::disk::read_at::read_vec;
 
 /// `security.`, as a prefix.
 const SECURITY: u8 = 6;
-const NAME: &[u8] = b"ima";
 
 const HEADER_BYTES: usize = 12;
 const ENTRY_BYTES: usize = 4;
@@ -31,11 +31,12 @@ const MAX_PREFIX_BYTES: u16 = 256;
 pub(super) type Prefix = (u8, Vec<u8>);
 
 impl Erofs {
-    /// The attribute `security.ima` of a file.
-    pub(in crate::image::disk) fn ima(&self, file: &Node) -> Result<Option<Vec<u8>>, DiskError> {
+    /// The attributes of a file that signatures are kept in.
+    pub(in crate::image::disk) fn attributes(&self, file: &Node) -> Result<Signatures, DiskError> {
+        let mut attributes = Signatures::default();
         let (place, len) = file.attributes;
         if len == 0 {
-            return Ok(None);
+            return Ok(attributes);
         }
         let bytes = read_vec(self.volume.as_ref(), place, index(len))?;
         let outside = || file.corrupt("attributes that point out of where they are");
@@ -45,9 +46,7 @@ impl Erofs {
         while entries.len() >= ENTRY_BYTES {
             let end = size(entries);
             let entry = entries.get(..end).ok_or_else(outside)?;
-            if self.is_ima(entry) {
-                return Ok(Some(value(entry).ok_or_else(outside)?.to_vec()));
-            }
+            self.take(entry, &mut attributes).ok_or_else(outside)?;
             entries = entries.get(end.next_multiple_of(4)..).unwrap_or_default();
         }
         for number in shared.chunks_exact(4) {
@@ -55,24 +54,29 @@ impl Erofs {
             let place = self.superblock.attributes.saturating_add(at);
             let head = read_vec(self.volume.as_ref(), place, ENTRY_BYTES)?;
             let entry = read_vec(self.volume.as_ref(), place, size(&head))?;
-            if self.is_ima(&entry) {
-                return Ok(Some(value(&entry).ok_or_else(outside)?.to_vec()));
-            }
+            self.take(&entry, &mut attributes).ok_or_else(outside)?;
         }
-        Ok(None)
+        Ok(attributes)
     }
 
-    fn is_ima(&self, entry: &[u8]) -> bool {
-        let name = entry.get(ENTRY_BYTES..).unwrap_or_default();
-        let name = name.get(..byte(entry, 0).into()).unwrap_or_default();
-        match byte(entry, 1) {
-            SECURITY => name == NAME,
-            prefix if prefix & IS_LONG != 0 => {
-                let found = self.prefixes.get(usize::from(prefix & !IS_LONG));
-                found.is_some_and(|(short, part)| *short == SECURITY && [part, name].concat() == NAME)
-            }
-            _ => false,
+    /// Takes the value of an entry if signatures are kept in it: the first of those with one name, as Linux does. None if
+    /// it ends beyond the entry.
+    fn take(&self, entry: &[u8], attributes: &mut Signatures) -> Option<()> {
+        let (name, value) = entry
+            .get(ENTRY_BYTES..)?
+            .split_at_checked(byte(entry, 0).into())?;
+        let slot = match byte(entry, 1) {
+            SECURITY => attributes.slot(name),
+            prefix if prefix & IS_LONG != 0 => match self.prefixes.get(usize::from(prefix & !IS_LONG)) {
+                Some((SECURITY, part)) => attributes.slot(&[part, name].concat()),
+                _ => None,
+            },
+            _ => None,
+        };
+        if let Some(slot) = slot {
+            slot.get_or_insert_with(|| value.to_vec());
         }
+        Some(())
     }
 
     /// Reads the long prefixes.
@@ -110,8 +114,4 @@ fn size(entry: &[u8]) -> usize {
     ENTRY_BYTES
         .saturating_add(byte(entry, 0).into())
         .saturating_add(le16(entry, 2).into())
-}
-
-fn value(entry: &[u8]) -> Option<&[u8]> {
-    entry.get(ENTRY_BYTES.checked_add(byte(entry, 0).into())?..)
 }

@@ -12,9 +12,11 @@
 
 use super::checksum::crc32c;
 use super::{Ext4, Ext4Error, Node};
+use crate::allowlist::Signatures;
 use crate::image::disk::DiskError;
 use crate::image::disk::number::{byte, index, join, le16, le32};
 use crate::image::disk::read_at::read_vec;
+use crate::image::signature;
 
 const MAGIC: u32 = 0xea02_0000;
 const BLOCK_HEADER_BYTES: usize = 32;
@@ -74,25 +76,31 @@ pub(super) fn inline_rest(bytes: &[u8], own_bytes: usize) -> Option<Vec<u8>> {
 }
 
 impl Ext4 {
-    /// The attribute `security.ima` of a file.
-    pub(in crate::image::disk) fn ima(&self, file: &Node) -> Result<Option<Vec<u8>>, DiskError> {
+    /// The attributes of a file that signatures are kept in.
+    pub(in crate::image::disk) fn attributes(&self, file: &Node) -> Result<Signatures, DiskError> {
         let bytes = self.inode_bytes(file.number())?;
         let own_bytes = 128_usize.saturating_add(if bytes.len() > 128 {
             le16(&bytes, 128).into()
         } else {
             0
         });
-        let entries = in_inode(&bytes, own_bytes).unwrap_or_default();
-        if let Some(value) = security(file, find(entries, entries, SECURITY, b"ima"))? {
-            return Ok(Some(value));
-        }
-        let number = join(le16(&bytes, 118).into(), le32(&bytes, 104));
-        if number == 0 {
-            return Ok(None);
-        }
-        let block = self.attribute_block(file, number)?;
+        let inside = in_inode(&bytes, own_bytes).unwrap_or_default();
+        let block = match join(le16(&bytes, 118).into(), le32(&bytes, 104)) {
+            0 => Vec::new(),
+            number => self.attribute_block(file, number)?,
+        };
         let entries = block.get(BLOCK_HEADER_BYTES..).unwrap_or_default();
-        security(file, find(entries, &block, SECURITY, b"ima"))
+        let mut attributes = Signatures::default();
+        for name in signature::NAMES {
+            let found = match security(file, find(inside, inside, SECURITY, name))? {
+                Some(value) => Some(value),
+                None => security(file, find(entries, &block, SECURITY, name))?,
+            };
+            if let Some(slot) = attributes.slot(name) {
+                *slot = found;
+            }
+        }
+        Ok(attributes)
     }
 
     fn attribute_block(&self, file: &Node, number: u64) -> Result<Vec<u8>, DiskError> {

@@ -24,6 +24,9 @@ use crate::image::disk::number::{index, le16, le32, le64};
 /// A fragment that there is none.
 const NO_FRAGMENT: u32 = u32::MAX;
 
+/// Attributes that there are none.
+const NO_ATTRIBUTES: u32 = u32::MAX;
+
 /// What a directory's size counts beside its bytes: `.` and `..`.
 const DOTS_BYTES: u64 = 3;
 
@@ -46,6 +49,8 @@ pub(in crate::image::disk) struct Node {
     pub(in crate::image::disk) links: u32,
     pub(in crate::image::disk) size_bytes: u64,
     pub(super) form: Form,
+    /// The number of its attributes, in the table of those.
+    pub(super) attributes: Option<u32>,
     /// Whether a file is so small that it has no block of its own.
     is_in_fragment: bool,
 }
@@ -150,6 +155,8 @@ impl Squashfs {
             6 | 13 => (0o010_000, le32(&tail, 0), 0, Form::Special),
             _ => (0o140_000, le32(&tail, 0), 0, Form::Special),
         };
+        // Only of files are they of interest.
+        let attributes = Some(le32(&tail, 36)).filter(|number| kind == 9 && *number != NO_ATTRIBUTES);
         let mode = type_bits | u32::from(le16(&head, 2) & 0o7777);
         let kind = u16::try_from(mode).ok().and_then(Kind::of_mode);
         Ok(Node {
@@ -161,6 +168,7 @@ impl Squashfs {
             links,
             size_bytes,
             form,
+            attributes,
             is_in_fragment: size_bytes < self.superblock.block_bytes.into(),
         })
     }

@@ -9,6 +9,7 @@
 //!
 //! Source: Linux, `fs/squashfs`, `Documentation/filesystems/squashfs.rst`.
 
+mod attributes;
 mod content;
 mod error;
 mod inode;
@@ -49,6 +50,7 @@ pub(super) struct Squashfs {
     packing: Packing,
     /// Bytes of all directories, unpacked.
     directory_bytes: u64,
+    attributes: Option<attributes::Table>,
     /// By where they are.
     metadata: Cache<u64, Block>,
     /// By their number.
@@ -115,10 +117,12 @@ impl Squashfs {
             superblock,
             packing,
             directory_bytes: 0,
+            attributes: None,
             metadata: Cache::new(KEPT_METADATA),
             fragments: Cache::new(kept.max(4)),
         };
         squashfs.directory_bytes = squashfs.count_directories(used);
+        squashfs.attributes = squashfs.attribute_table(le64(&bytes, 56))?;
         Ok(squashfs)
     }
 

@@ -315,6 +315,7 @@ fn the_attribute_of_a_file_is_read_wherever_it_is() {
         set(&name, "security.ima", b"\x03\x02shared").unwrap();
         set(&name, "user.other", name.as_bytes()).unwrap();
     }
+    set("usr/lib/text", "security.evm", b"\x05\x02evm").unwrap();
     set("usr/lib/block", "user.ima", b"of another kind").unwrap();
     set("usr/lib/short", "security.imaginary", b"with a longer name").unwrap();
     let mut rows = vec!["", "-x100", "-x0", "-zlz4"];
@@ -330,9 +331,12 @@ fn the_attribute_of_a_file_is_read_wherever_it_is() {
         let filesystem = open(&directory.join("image"));
         let ima = |path: &[u8]| {
             let node = root::look_up(&filesystem, path).unwrap().unwrap();
-            filesystem.ima(&node).unwrap()
+            filesystem.attributes(&node).unwrap().ima
         };
         assert_eq!(ima(b"/usr/lib/text").as_deref(), Some(&own[..]), "{options}");
+        let text = root::look_up(&filesystem, b"/usr/lib/text").unwrap().unwrap();
+        let evm = filesystem.attributes(&text).unwrap().evm;
+        assert_eq!(evm.as_deref(), Some(&b"\x05\x02evm"[..]), "{options}");
         for number in [0, 7, 19] {
             let path = format!("/usr/many/a-rather-long-name-{number}");
             assert_eq!(

@@ -1,6 +1,7 @@
 //! Tests on images that mke2fs, sfdisk and qemu-img make; what is in them `sha256sum` says of the directory that they
 //! were made of.
 
+mod attributes;
 mod blocks;
 mod btrfs;
 mod containers;

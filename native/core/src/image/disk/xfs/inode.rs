@@ -3,9 +3,11 @@
 //! ```text
 //!   0 "IN"         2 mode u16     4 version u8   5 form u8   6 links of version 1 u16   8 owner   12 group   16 links
 //!  24 extents of the file u64 (nrext64)         56 size u64
-//!  76 extents u32 82 start of the attributes in units of 8 bytes, 0 if there are none   90 flags u16
+//!  76 extents u32, or of the attributes (nrext64)              80 extents of the attributes u16
+//!  82 start of the attributes in units of 8 bytes, 0 if there are none   83 their form u8      90 flags u16
 //! version 3: 100 checksum   120 further flags u64   152 number u64   160 UUID
-//! then the file's fork from byte 100 or 176 (version 3) on: its bytes, extents, or the root of their tree
+//! then the file's fork from byte 100 or 176 (version 3) on: its bytes, extents, or the root of their tree; then that
+//! of its attributes
 //! ```
 //!
 //! Source: Linux, `fs/xfs/libxfs/xfs_format.h`.
@@ -70,10 +72,7 @@ impl Xfs {
     /// Reads an inode that a name leads to.
     pub(super) fn inode(&self, number: u64) -> Result<Inode, DiskError> {
         let corrupt = |problem| corrupt(number, problem);
-        let place = self.superblock.inode_place(number);
-        let place = place.ok_or_else(|| corrupt("there is no such inode"))?;
-        let bytes = read_vec(self.volume.as_ref(), place, self.superblock.inode_bytes.into())?;
-        self.check(number, &bytes, place)?;
+        let bytes = self.inode_bytes(number)?;
         let (mode, version) = (be16(&bytes, 2), byte(&bytes, 4));
         let links = match version {
             1 => u32::from(be16(&bytes, 6)),
@@ -93,7 +92,6 @@ impl Xfs {
             (3, Kind::Regular | Kind::Directory) => Form::Btree,
             _ => return Err(corrupt("its bytes are kept in no form that its kind has")),
         };
-        let has_large_counts = version == 3 && be64(&bytes, 120) & HAS_LARGE_COUNTS != 0;
         let mut inode = Inode {
             number,
             mode,
@@ -103,7 +101,7 @@ impl Xfs {
             links,
             size_bytes: be64(&bytes, 56),
             form,
-            extents: match has_large_counts {
+            extents: match has_large_counts(&bytes) {
                 true => be64(&bytes, 24),
                 false => be32(&bytes, 76).into(),
             },
@@ -113,10 +111,48 @@ impl Xfs {
         if i64::try_from(inode.size_bytes).is_err() {
             return Err(corrupt("it has a size that no file has"));
         }
-        inode.fork = fork(&inode, &bytes, version)
+        inode.fork = fork(&inode, &bytes)
             .ok_or_else(|| corrupt("it holds more than there is room for in it"))?
             .into();
         Ok(inode)
+    }
+
+    /// The fork of a file's attributes, in place of that of its bytes; none if it has no attributes.
+    pub(super) fn attribute_fork(&self, file: &Inode) -> Result<Option<Inode>, DiskError> {
+        let bytes = self.inode_bytes(file.number)?;
+        let extents = match has_large_counts(&bytes) {
+            true => be32(&bytes, 76).into(),
+            false => be16(&bytes, 80).into(),
+        };
+        let start = match usize::from(byte(&bytes, 82)) {
+            0 if extents != 0 => return Err(file.corrupt("it has attributes in no place")),
+            0 => return Ok(None),
+            units => units.saturating_mul(8).saturating_add(core_bytes(&bytes)),
+        };
+        let fork = bytes.get(start..).unwrap_or_default();
+        let (form, used) = match (byte(&bytes, 83), extents) {
+            (1, 0) => (Form::Local, Some(be16(fork, 0).into())),
+            (2, 0) => return Ok(None),
+            (2, _) => (Form::Extents, index(extents).checked_mul(EXTENT_BYTES)),
+            (3, _) => (Form::Btree, Some(fork.len())),
+            _ => return Err(file.corrupt("its attributes are kept in no form that there is")),
+        };
+        let fork = used.and_then(|used| fork.get(..used));
+        let fork = fork.ok_or_else(|| file.corrupt("it has more attributes than there is room for in it"))?;
+        Ok(Some(Inode {
+            form,
+            extents,
+            fork: fork.into(),
+            ..file.clone()
+        }))
+    }
+
+    fn inode_bytes(&self, number: u64) -> Result<Vec<u8>, DiskError> {
+        let place = self.superblock.inode_place(number);
+        let place = place.ok_or_else(|| corrupt(number, "there is no such inode"))?;
+        let bytes = read_vec(self.volume.as_ref(), place, self.superblock.inode_bytes.into())?;
+        self.check(number, &bytes, place)?;
+        Ok(bytes)
     }
 
     /// Checks that this is an inode, of this number and of this filesystem.
@@ -147,10 +183,21 @@ impl Xfs {
     }
 }
 
+fn has_large_counts(bytes: &[u8]) -> bool {
+    byte(bytes, 4) == 3 && be64(bytes, 120) & HAS_LARGE_COUNTS != 0
+}
+
+/// Where the fork of a file begins.
+fn core_bytes(bytes: &[u8]) -> usize {
+    match byte(bytes, 4) {
+        3 => CORE_BYTES,
+        _ => OLD_CORE_BYTES,
+    }
+}
+
 /// The used part of a file's fork; none if it is larger than the fork.
-fn fork(inode: &Inode, bytes: &[u8], version: u8) -> Option<Vec<u8>> {
-    let start = if version == 3 { CORE_BYTES } else { OLD_CORE_BYTES };
-    let fork = bytes.get(start..)?;
+fn fork(inode: &Inode, bytes: &[u8]) -> Option<Vec<u8>> {
+    let fork = bytes.get(core_bytes(bytes)..)?;
     let fork = match usize::from(byte(bytes, 82)) {
         0 => fork,
         units => fork.get(..units.checked_mul(8)?)?,

@@ -8,6 +8,7 @@
 //! Of version 5 every block of metadata that is read says what it is, and all of that is checked; what is not known
 //! is refused. Source: Linux, `fs/xfs`.
 
+mod attributes;
 mod checksum;
 mod content;
 mod directory;
@@ -29,6 +30,7 @@ use super::DiskError;
 use super::filesystem::Kind;
 use super::number::be64;
 use super::read_at::ReadAt;
+use crate::allowlist::Signatures;
 
 /// A filesystem.
 pub(super) struct Xfs {
@@ -117,6 +119,11 @@ impl Xfs {
     /// The bytes of a file.
     pub(super) fn bytes(&self, file: &Node) -> Bytes<'_> {
         Bytes::new(self, file.0.clone())
+    }
+
+    /// The attributes of a file that signatures are kept in.
+    pub(super) fn attributes(&self, file: &Node) -> Result<Signatures, DiskError> {
+        self.signatures(&file.0)
     }
 
     /// The target of a symbolic link.
