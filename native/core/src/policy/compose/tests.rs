@@ -262,10 +262,10 @@ fn what_several_sources_have_counts_once() {
     let [one, other] = ["one", "other"].map(|name| {
         load(
             name,
-            &format!("{HELLO}  /a\n{HELLO}  /b\n{HELLO}  %keyring:.ima\n"),
+            format!("{HELLO}  /a\n{HELLO}  /b\n{HELLO}  %keyring:.ima\n"),
         )
     });
-    let third = load("third", &format!("{WORLD}  /a\n"));
+    let third = load("third", format!("{WORLD}  /a\n"));
     let summary = compose(&[one, other, third]).unwrap().summary();
     for (key, count) in [("paths", 2), ("digests", 3), ("keyrings", 1), ("imaBuf", 0)] {
         assert_eq!(summary[key], count, "{key}");
