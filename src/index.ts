@@ -38,7 +38,7 @@ export { CertificateError, checkCertificates, readCertificates } from './keylime
 export type { CertificateDates, ClientCertificates, Validity } from './keylime/certificates.ts';
 export { collectCertificates } from './keylime/collect.ts';
 export type { CertificateRole, CollectedCertificates } from './keylime/collect.ts';
-export { applySettings, planSettings } from './keylime/configure.ts';
+export { applySettings, planSettings, warnOfLaterSnippets } from './keylime/configure.ts';
 export type { AppliedSettings, PlannedFile } from './keylime/configure.ts';
 export { KeylimeConnection } from './keylime/connection.ts';
 export type { ConnectionOptions, Question, ServerAnswer } from './keylime/connection.ts';

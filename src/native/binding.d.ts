@@ -205,8 +205,6 @@ export interface ExcludePatternRow {
   pattern: string
   /** Its line, counted from 1. */
   line: number
-  /** Whether it excludes every path. */
-  excludesEverything: boolean
 }
 
 /**
@@ -348,6 +346,12 @@ export interface ListPiece {
   text: Buffer
   /** Faults, as JSON text. */
   faults: string
+  /** Entries that were read, wanted or not. */
+  entries: number
+  /** How many of those that are wanted have a wrong template hash. */
+  mismatches: number
+  /** The number of the first of them. */
+  firstMismatch?: number
 }
 
 /**
@@ -416,7 +420,7 @@ export declare function openList(sources: Array<Buffer>, limits: ListLimitArgume
 export declare function packageOwners(source: Buffer, paths: Array<Buffer>, options: ExtractArguments, control: Control): Promise<string>
 
 /**
- * Reads an exclude list and compiles its patterns.
+ * Reads an exclude list that a policy is made with, and compiles its patterns.
  *
  * # Errors
  * All bad lines at once.

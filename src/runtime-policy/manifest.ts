@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
-import { writeAtomically } from '../output/atomic-file.ts';
+import { writeAtomically, type WrittenFile } from '../output/atomic-file.ts';
 import { UsageError } from '../usage.ts';
 
 /** A file of a manifest, compared with what is there. */
@@ -17,13 +17,13 @@ export interface ManifestEntry {
 
 /**
  * Writes a manifest of files: their SHA-256, in the form that `sha256sum -c` reads in the manifest's directory.
- * @returns the names that are no files, and so have no line
+ * @returns the manifest as it was written; the names that are no files, and so have no line
  */
 export async function writeManifest(
   path: string,
   files: readonly string[],
   { signal }: { readonly signal?: AbortSignal | undefined } = {},
-): Promise<{ readonly leftOut: readonly string[] }> {
+): Promise<{ readonly file: WrittenFile; readonly leftOut: readonly string[] }> {
   const directory = dirname(resolve(path));
   const leftOut: string[] = [];
   const lines: string[] = [];
@@ -37,8 +37,8 @@ export async function writeManifest(
       drawLine(isAbsolute(file) && name.startsWith('..') ? file : name, await digestOf(file, signal)),
     );
   }
-  await writeAtomically(path, [Buffer.from(lines.join(''))], { signal });
-  return { leftOut };
+  const [file] = await writeAtomically(path, [Buffer.from(lines.join(''))], { signal });
+  return { file, leftOut };
 }
 
 /**

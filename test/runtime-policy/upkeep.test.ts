@@ -102,6 +102,18 @@ describe('policy explain', () => {
     for (const text of says) expect(answer.stdout).toContain(text);
   });
 
+  test.each([
+    { question: 'sha256:abcd', says: 'a digest of sha256 does not have 4 hex digits' },
+    { question: `sha1:${DIGEST}`, says: 'a digest of sha1 does not have 64 hex digits' },
+    { question: `sha999:${DIGEST}`, says: '"sha999" is no hash algorithm' },
+    { question: DIGEST.slice(1), says: 'a digest does not have 63 hex digits' },
+  ])('does not take $question for a path', async ({ question, says }) => {
+    const cwd = await files({ list: `${DIGEST}  /a\n` });
+    const { stdout, stderr, code } = await runCli(['policy', 'explain', question, '-p', 'list'], { cwd });
+    expect({ stdout, code }).toEqual({ stdout: '', code: 2 });
+    expect(stderr).toContain(says);
+  });
+
   test.each(['root', 'root.tar'])(
     'names the image and the package that a path is from: %s',
     async (image) => {
@@ -305,6 +317,16 @@ describe('extract --shard', () => {
         expect(missing).toMatchObject({ code: 2, stdout: '' });
       }
     }
+  });
+
+  test('files are counted, not names of them', async () => {
+    const cwd = await files({ 'shard-1': `${DIGEST}  /a\n`, 'shard-2': '' });
+    const merge = async (...args: readonly string[]) => runCli(['policy', 'merge', ...args, '-q'], { cwd });
+    expect(await merge('shard-1', 'shard-2', '--expect', '2')).toMatchObject({ code: 0 });
+    const twice = await merge('shard-1', './shard-1', '--expect', '2');
+    expect(twice).toMatchObject({ code: 2, stdout: '' });
+    expect(twice.stderr).toContain('1 file is given, not 2');
+    expect((await merge('shard-*', '--expect', '3')).stderr).toContain('2 files are given, not 3');
   });
 
   test('a path is in one part, whatever the image', async () => {

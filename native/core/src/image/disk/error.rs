@@ -89,7 +89,7 @@ pub enum DiskError {
         device: String,
     },
     /// The partition that was asked for.
-    #[error("there is no partition {}; there are {known}", Escaped(name.as_bytes()))]
+    #[error("there is no partition {}; parts of the image: {known}", Escaped(name.as_bytes()))]
     PartitionMissing {
         /// Its number, or the name of a logical volume.
         name: String,
@@ -97,7 +97,7 @@ pub enum DiskError {
         known: String,
     },
     /// No filesystem looks like the root of a system.
-    #[error("no root filesystem found; there are {known}")]
+    #[error("no root filesystem found; parts of the image: {known}")]
     RootMissing {
         /// The parts of the disk and what they are.
         known: String,

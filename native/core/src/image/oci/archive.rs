@@ -69,17 +69,22 @@ pub(in crate::image) fn open(
 /// The container image in a plain archive. What is wrong with an archive is for its reader to say.
 fn container(file: &fs::File, name: &[u8], limits: &Limits) -> Option<Container> {
     let size_bytes = file.metadata().ok()?.len();
-    let (mut is_told, mut has_root) = (false, false);
+    let (mut is_told, mut has_root, mut has_blobs) = (false, false, false);
     let index = Index::read(file, size_bytes, limits, &mut |path| {
         let top = first_part(path);
         has_root |= matches!(top, b"usr" | b"etc");
+        has_blobs |= top == b"blobs";
         is_told |= is_of_container(top);
         is_told || !ROOT_NAMES.contains(&top)
     });
     let index = index.ok()?;
-    let is_layout = index.has(b"oci-layout") && index.has(b"index.json");
-    // Beside a root filesystem neither of the two is what was meant: the archive's reader says so.
-    if has_root || !is_layout && !index.has(b"manifest.json") {
+    let (has_mark, has_index) = (index.has(b"oci-layout"), index.has(b"index.json"));
+    let is_saved = index.has(b"manifest.json");
+    // A layout that has lost a file is refused by what it lacks, and no root of a filesystem.
+    let is_damaged = !is_saved && has_blobs && has_mark != has_index;
+    let is_layout = has_mark && has_index || is_damaged;
+    // Beside a root filesystem none of them is what was meant: the archive's reader says so.
+    if has_root || !is_layout && !is_saved {
         return None;
     }
     Some(Container {
