@@ -105,9 +105,10 @@ export async function run(args: readonly string[], signal: AbortSignal): Promise
   }
 }
 
-/** Whether help is asked for: no value of an option looks so. */
+/** Whether help is asked for: no value of an option looks so, and a file may be called so only behind `--`. */
 function isHelp(args: readonly string[]): boolean {
-  return args.some((arg) => arg === '--help' || arg === '-h');
+  const end = args.indexOf('--');
+  return args.slice(0, end === -1 ? args.length : end).some((arg) => arg === '--help' || arg === '-h');
 }
 
 /** @param dress - what options look like */

@@ -83,7 +83,7 @@ async function openDraft(path: string, target: string, given?: FileAccess): Prom
   const old = await lstat(target).catch(() => undefined);
   if (old?.isDirectory() === true) throw unwritable(path, new Error('it is a directory'));
   // What was for its owner alone stays so.
-  const access = given ?? (old === undefined ? undefined : { mode: old.mode & 0o777 });
+  const access = given ?? (old?.isFile() === true ? { mode: old.mode & 0o777 } : undefined);
   const temporary = join(dirname(target), `.ima-assay-${randomBytes(9).toString('hex')}.tmp`);
   const file = await attempt(path, open(temporary, 'wx', access?.mode ?? 0o644));
   if (access !== undefined) await attempt(path, setAccess(file, access));

@@ -1,12 +1,16 @@
 // The hints of errors, and the names that the help has for values.
 
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 
 import { expect, test } from 'vitest';
 
 import { advise } from '../../src/cli/advice.ts';
 import { PolicyError } from '../../src/native/errors.ts';
 import { RemoteError } from '../../src/remote/error.ts';
+import { runCli } from '../support/cli.ts';
+import { freshDirectory } from '../support/directory.ts';
+import { LINE } from '../support/hello.ts';
 
 const HELP = '  -q, --quiet\n      --keep-going\n      --skip PATH (--no-default-skips)\n';
 const hintOf = (error: unknown): unknown =>
@@ -45,6 +49,13 @@ test('a command has hints of its own', () => {
 test('an error of a remote system stays one, since the exit code is made of it', () => {
   const error = new RemoteError('UNREACHABLE', { problem: 'p', hint: 'look at --verifier' });
   expect(advise(error, {}, HELP)).toBe(error);
+});
+
+test('a file may be called -h behind --', async () => {
+  const cwd = await freshDirectory();
+  await writeFile(join(cwd, '-h'), LINE);
+  const { stdout, code } = await runCli(['log', 'show', '--json', '--to', '1', '--', '-h'], { cwd });
+  expect({ code, entry: JSON.parse(stdout) }).toMatchObject({ code: 0, entry: { entry: 1 } });
 });
 
 test('every value has a name in the help, and no empty default is shown', async () => {

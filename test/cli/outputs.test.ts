@@ -65,6 +65,9 @@ test('a file for its owner alone stays so when it is replaced', async () => {
   await chmod(join(cwd, 'new'), 0o600);
   await runCli(convert, { cwd });
   expect([await mode('new'), await mode('new.sha256')]).toEqual([0o600, 0o644]);
+  await symlink('nowhere', join(cwd, 'dangling'));
+  await runCli([...convert.slice(0, -1), 'dangling'], { cwd });
+  expect(await mode('dangling')).toBe(0o644);
 });
 
 test('standard input is read once', async () => {
