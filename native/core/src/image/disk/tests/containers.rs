@@ -237,3 +237,24 @@ fn a_checksum_that_is_wrong_is_an_error() {
         }
     }
 }
+
+#[test]
+fn files_may_be_as_large_as_all_that_a_disk_is_stored_in() {
+    let Some(workshop) = workshop(&["mke2fs", "qemu-img"]) else {
+        return;
+    };
+    let directory = workshop.path();
+    mke2fs(directory, "raw", "64M", "-t ext4");
+    let mut small = options();
+    small.limits.max_unpacked_bytes = 1 << 20;
+    // The file that is given is a text, or has nothing but tables.
+    run(
+        directory,
+        "qemu-img convert -f raw -O vmdk -o subformat=monolithicFlat raw flat.vmdk",
+    );
+    run(directory, "qemu-img create -q -f qcow2 -b raw -F raw above");
+    for image in ["flat.vmdk", "above"] {
+        let found = extracted(&directory.join(image), &small).unwrap();
+        assert_same(&lines(&found), &listed(&directory.join("raw")), image);
+    }
+}
