@@ -187,16 +187,16 @@ fn open_packed_disk(
         written_bytes,
     } = packed::spool_disk(file, name, compression, limits, control)?;
     let disk = open_disk(file, name, limits)?;
-    Ok(disk.with_note(Note {
+    let note = Note {
         code: "DISK_UNPACKED",
         path: None,
         offset_bytes: None,
         text: format!(
-            "unpacked from {} into a temporary file without a name in {}, {written_bytes} bytes without its holes",
-            compression.name(),
+            "unpacked into a temporary file without a name in {}, {written_bytes} bytes without its holes",
             Escaped(&directory),
         ),
-    }))
+    };
+    Ok(disk.unpacked_from(compression, note))
 }
 
 fn open_disk(file: File, name: &[u8], limits: &Limits) -> Result<Disk, ImageError> {

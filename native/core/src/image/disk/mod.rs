@@ -54,6 +54,7 @@ use volume::Volume;
 use walk::Walk;
 pub use xfs::XfsError;
 
+use super::compression::Compression;
 use super::{Fact, ImageError, Layer, Note, Scan, Sink, Source};
 
 /// Bytes in which a disk without a partition table says what it is: iso9660 does so latest.
@@ -63,9 +64,11 @@ const START_BYTES: u64 = 34 << 10;
 pub struct Disk {
     container: Container,
     file_bytes: u64,
+    /// Bytes of the file, and of those that it is not whole without.
+    stored_bytes: u64,
     table: Option<Table>,
     volumes: Vec<Volume>,
-    /// What a person should know of how it was opened.
+    /// What a person should know of how it was unpacked.
     note: Option<Note>,
 }
 
@@ -95,12 +98,12 @@ impl Disk {
         Self::look(file, &OtherFiles::of(path, allowed)).map_err(ImageError::from)
     }
 
-    /// The same disk, with what a person should know of how it was opened.
-    pub(super) fn with_note(self, note: Note) -> Self {
-        Self {
-            note: Some(note),
-            ..self
-        }
+    /// The same disk, which was compressed, with what a person should know of how it was unpacked.
+    pub(super) fn unpacked_from(mut self, compression: Compression, note: Note) -> Self {
+        let fact = ("compression", Fact::Text(compression.name().to_owned()));
+        self.container.facts.push(fact);
+        self.note = Some(note);
+        self
     }
 
     fn look(file: fs::File, others: &OtherFiles) -> Result<Self, DiskError> {
@@ -129,6 +132,7 @@ impl Disk {
             table,
             container,
             note: None,
+            stored_bytes: file_bytes.saturating_add(others.opened_bytes()),
         })
     }
 }
@@ -185,7 +189,7 @@ impl Source for Disk {
                 });
             }
         }
-        Walk::new(scan, sink, &mounts, self.file_bytes).run()?;
+        Walk::new(scan, sink, &mounts, self.stored_bytes).run()?;
         Ok(self.layer(&mounts))
     }
 

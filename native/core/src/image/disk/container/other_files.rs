@@ -3,11 +3,13 @@
 //! An image can name any file of this machine, so only those are opened that lie below the image's own directory
 //! or below the one that was allowed, wherever symbolic links lead.
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::super::DiskError;
 use super::super::read_at::{Raw, ReadAt};
@@ -66,6 +68,8 @@ pub(in crate::image::disk) struct OtherFiles {
     allowed: Vec<PathBuf>,
     /// How many images may still be below this one.
     chain_left: u32,
+    /// The sizes of those that were opened, by device and inode, of all images in a row.
+    opened: Arc<Mutex<BTreeMap<(u64, u64), u64>>>,
 }
 
 impl OtherFiles {
@@ -79,7 +83,14 @@ impl OtherFiles {
                 .collect(),
             directory,
             chain_left: MAX_CHAIN,
+            opened: Arc::default(),
         }
+    }
+
+    /// How many bytes all files have together that were opened.
+    pub(in crate::image::disk) fn opened_bytes(&self) -> u64 {
+        let opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        opened.values().fold(0, |sum, size| sum.saturating_add(*size))
     }
 
     /// A file that has bytes of the image and names no others.
@@ -100,6 +111,7 @@ impl OtherFiles {
             allowed: self.allowed.clone(),
             chain_left: chain_left
                 .ok_or_else(|| refused(name, "and that without others: more than 16 images in a row"))?,
+            opened: Arc::clone(&self.opened),
         };
         Ok((Arc::new(Raw::new(file)?), below))
     }
@@ -128,7 +140,11 @@ impl OtherFiles {
         if !real.is_file() {
             return Err(refused(name, "which is no regular file"));
         }
-        Ok((File::open(&real).map_err(unreadable)?, real))
+        let file = File::open(&real).map_err(unreadable)?;
+        let metadata = file.metadata().map_err(unreadable)?;
+        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        opened.insert((metadata.dev(), metadata.ino()), metadata.len());
+        Ok((file, real))
     }
 }
 

@@ -87,6 +87,37 @@ fn every_kind_has_the_bytes_that_qemu_reads_and_the_files_that_were_put_in() {
 }
 
 #[test]
+fn what_lies_far_in_a_disk_is_found() {
+    let Some(workshop) = workshop(&["mke2fs", "qemu-img", "sfdisk", "sha256sum"]) else {
+        return;
+    };
+    let directory = workshop.path();
+    mke2fs(directory, "raw", "64M", "-t ext4");
+    // Behind 8 GiB: beyond 2^32 bytes, and beyond the entries for bitmaps of a VHDX with small blocks.
+    let made = [
+        "truncate -s 9500M far && echo 'start=18000000, size=131072, type=L' | sfdisk -q far",
+        "dd if=raw of=far bs=512 seek=18000000 conv=notrunc,sparse status=none",
+    ];
+    qcow2::shell(directory, &made);
+    let expected = expected(&directory.join("root"));
+    for (format, options) in [
+        ("vmdk", "subformat=streamOptimized"),
+        ("vmdk", "subformat=twoGbMaxExtentSparse"),
+        ("vpc", "force_size=on"),
+        ("vdi", "static=off"),
+        ("vhdx", "block_size=1M"),
+        ("vhdx", "block_size=8M"),
+    ] {
+        run(
+            directory,
+            &format!("qemu-img convert -f raw -O {format} -o {options} far image"),
+        );
+        let what = format!("{format} {options}");
+        assert_same(&listed(&directory.join("image")), &expected, &what);
+    }
+}
+
+#[test]
 fn a_disk_of_every_format_can_be_below_a_qcow2() {
     let Some(workshop) = workshop(&["mke2fs", "qemu-img", "sha256sum"]) else {
         return;
@@ -235,5 +266,26 @@ fn a_checksum_that_is_wrong_is_an_error() {
             let found = image.changed(at, 0x10, in_memory);
             assert!(found.is_err() || is_magic, "{what}: byte {at}");
         }
+    }
+}
+
+#[test]
+fn files_may_be_as_large_as_all_that_a_disk_is_stored_in() {
+    let Some(workshop) = workshop(&["mke2fs", "qemu-img"]) else {
+        return;
+    };
+    let directory = workshop.path();
+    mke2fs(directory, "raw", "64M", "-t ext4");
+    let mut small = options();
+    small.limits.max_unpacked_bytes = 1 << 20;
+    // The file that is given is a text, or has nothing but tables.
+    run(
+        directory,
+        "qemu-img convert -f raw -O vmdk -o subformat=monolithicFlat raw flat.vmdk",
+    );
+    run(directory, "qemu-img create -q -f qcow2 -b raw -F raw above");
+    for image in ["flat.vmdk", "above"] {
+        let found = extracted(&directory.join(image), &small).unwrap();
+        assert_same(&lines(&found), &listed(&directory.join("raw")), image);
     }
 }

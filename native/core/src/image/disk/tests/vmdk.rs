@@ -406,4 +406,14 @@ fn headers_that_lie_are_refused() {
         fs::write(directory.join("bad"), bad).unwrap();
         assert_eq!(code(&directory.join("bad"), &options()), expected, "{why}");
     }
+    // Both directories are their own first table.
+    let mut bad = good.clone();
+    let sector = |at: usize| u32::from_le_bytes(good[at..at + 4].try_into().unwrap());
+    for at in [48, 56] {
+        let directory_at = sector(at) as usize * 512;
+        bad[directory_at..directory_at + 4].copy_from_slice(&sector(56).to_le_bytes());
+    }
+    fs::write(directory.join("bad"), bad).unwrap();
+    assert!(bytes_of(&directory.join("bad")).is_ok());
+    assert_eq!(code(&directory.join("bad"), &options()), "ROOT_MISSING");
 }
