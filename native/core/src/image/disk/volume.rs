@@ -74,14 +74,13 @@ impl Volume {
     }
 
     /// A disk that is an ISO 9660 filesystem, and may have partitions as well, so that it also starts from a USB stick.
-    /// What is wrong with those keeps nobody from reading the filesystem.
+    /// Before the filesystem there may be anything, so that what is no whole table is none.
     pub(super) fn with_iso9660(disk: &Arc<dyn ReadAt>) -> Result<(Option<Table>, Vec<Self>), DiskError> {
-        let mut volumes = Self::all(disk, None)?;
         let table = Table::read(disk.as_ref()).unwrap_or_default();
-        let Some(parts) = table.as_ref().and_then(|table| Self::all(disk, Some(table)).ok()) else {
-            return Ok((None, volumes));
-        };
-        volumes.extend(parts);
+        let mut volumes = Self::all(disk, None)?;
+        if table.is_some() {
+            volumes.extend(Self::all(disk, table.as_ref())?);
+        }
         Ok((table, volumes))
     }
 

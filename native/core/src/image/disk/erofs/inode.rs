@@ -70,11 +70,10 @@ impl Erofs {
     /// The inode with this number.
     pub(in crate::image::disk) fn node(&self, number: u64) -> Result<Node, DiskError> {
         let volume_bytes = self.volume.size_bytes();
-        let place = self
-            .superblock
-            .inode_place(number)
-            .filter(|&place| place < volume_bytes)
-            .ok_or_else(|| corrupt(number, "an inode behind the end of the filesystem"))?;
+        let place = self.superblock.inode_place(number).unwrap_or(u64::MAX);
+        if place >= volume_bytes {
+            return Err(corrupt(place, "an inode behind the end of the filesystem"));
+        }
         // A short one may be the last thing that there is.
         let left = volume_bytes.saturating_sub(place);
         let len = left.clamp(SHORT_BYTES, LONG_BYTES);
