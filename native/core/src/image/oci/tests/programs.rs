@@ -151,7 +151,11 @@ fn an_image_beside_a_root_filesystem_is_refused() {
         run(directory, &format!("tar -cf both.tar {order}"));
         run(directory, "gzip -kf both.tar");
         for name in ["both.tar", "both.tar.gz"] {
-            assert_eq!(code_of(&directory.join(name), &options()), "TAR_CONTAINER_IMAGE", "{order}");
+            assert_eq!(
+                code_of(&directory.join(name), &options()),
+                "TAR_CONTAINER_IMAGE",
+                "{order}"
+            );
         }
     }
 }
