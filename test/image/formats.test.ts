@@ -60,7 +60,9 @@ async function expected(places: readonly Place[], tree: Tree, directory: string)
 
 async function check(row: Row, context: TestContext): Promise<void> {
   const { make, image = 'image', options = [], lists = [{ from: '{tree}' }], notes = [], refused } = row;
-  needsTool(context, ...programsOf(make).filter((program) => !program.includes('/')), 'find', 'sha256sum');
+  // A path is that of a script of this checkout.
+  const programs = programsOf(make).map((program) => (program.includes('/') ? 'python3' : program));
+  needsTool(context, ...programs, 'find', 'sha256sum');
   if (row.needs !== undefined && !existsSync(row.needs)) skipAloud(context, `${row.needs} is not installed`);
   const tree = await treeOf(row.tree ?? 'awkward');
   const directory = await mkdtemp(join(scratch, 'row-'));
