@@ -54,7 +54,7 @@ const ext: readonly Row[] = [
     make: [
       'cp -a {tree} dense',
       // mke2fs 1.47.0 puts the pieces of sparse files somewhere else then, as Linux and debugfs show as well.
-      'rm dense/usr/lib/zeros dense/usr/lib/hole dense/usr/lib/hole-between dense/usr/lib/hole-first dense/usr/lib/hole-last dense/usr/lib/pieces',
+      'rm dense/usr/lib/hole dense/usr/lib/hole-between dense/usr/lib/hole-first dense/usr/lib/hole-last dense/usr/lib/pieces',
       'truncate -s 64M image',
       'mke2fs -q -F -t ext4 -O inline_data -I 256 -L root -E root_owner=0:0 -d dense image',
     ],
@@ -337,8 +337,37 @@ const squashfsRows: readonly Row[] = [
   },
 ];
 
+/** Options of mkfs.erofs, in plain words. */
+const EROFS: Readonly<Record<string, string>> = {
+  'EROFS, not compressed': '',
+  'EROFS, lz4': '-zlz4 ',
+  'EROFS, lz4 with high compression': '-zlz4hc ',
+  'EROFS, lz4, clusters of 64 KiB': '-zlz4hc -C65536 ',
+  'EROFS, lz4, tails with their inodes': '-zlz4 -Eztailpacking ',
+  'EROFS, extended inodes': '-Eforce-inode-extended ',
+  'EROFS, files in chunks': '--chunksize=4096 ',
+};
+
+// mkfs.erofs 1.5 takes no name of 255 bytes.
+const erofsRows: readonly Row[] = Object.entries(EROFS).map(([feature, options]): Row => ({
+  feature,
+  tree: 'short',
+  make: [`mkfs.erofs --quiet ${options}image {tree}`],
+}));
+
+const isoRows: readonly Row[] = [
+  {
+    feature: 'ISO 9660 with Rock Ridge, of genisoimage',
+    make: ['genisoimage -quiet -D -R -o image {tree}'],
+  },
+  {
+    feature: 'ISO 9660 with Rock Ridge, of xorriso',
+    make: ['xorriso -as mkisofs -quiet -D -R -o image {tree}'],
+  },
+].map((row): Row => ({ ...row, tree: 'ascii' }));
+
 export const filesystems: Group = {
   name: 'Filesystems',
   page: 'disk-images.md',
-  rows: [...ext, ...xfsRows, ...btrfsRows, ...squashfsRows],
+  rows: [...ext, ...xfsRows, ...btrfsRows, ...squashfsRows, ...erofsRows, ...isoRows],
 };
