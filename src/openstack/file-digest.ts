@@ -11,11 +11,31 @@ export interface FileDigest {
   readonly sha512: string;
   /** Lower-case hex; it only picks candidates. */
   readonly md5: string;
-  /** `qcow2` where it begins so, otherwise `raw`. */
-  readonly diskFormat: 'qcow2' | 'raw';
+  /** By its first bytes, in Glance's words; `raw` where they are of none of its formats. */
+  readonly diskFormat: string;
 }
 
-const QCOW2_MAGIC = Buffer.from('QFI\xfb', 'latin1');
+/** Glance's word, where the mark of a format stands, and the mark. A fixed VHD has its own at the end. */
+const DISK_FORMATS = [
+  ['qcow2', 0, 'QFI\xfb'],
+  ['vmdk', 0, 'KDMV'],
+  ['vmdk', 0, '# Disk DescriptorFile'],
+  ['vhdx', 0, 'vhdxfile'],
+  ['vhd', 0, 'conectix'],
+  ['vdi', 0x40, '\x7f\x10\xda\xbe'],
+  ['iso', 0x8001, 'CD001'],
+] as const;
+
+const VHD_FOOTER_BYTES = 512;
+
+/** @param head - the first bytes of a file, at least 34 KiB if it has them; @param tail - its last bytes */
+function diskFormatOf(head: Buffer, tail: Buffer): string {
+  const found = DISK_FORMATS.find(
+    ([, at, mark]) => head.subarray(at, at + mark.length).toString('latin1') === mark,
+  );
+  if (found !== undefined) return found[0];
+  return tail.subarray(-VHD_FOOTER_BYTES).toString('latin1').startsWith('conectix') ? 'vhd' : 'raw';
+}
 
 /**
  * Reads a file once.
@@ -31,13 +51,14 @@ export async function digestFile(
   const { signal, onBytes } = options;
   const [sha512, md5] = [createHash('sha512'), createHash('md5')];
   let sizeBytes = 0;
-  let head: Buffer = Buffer.of();
+  let [head, tail]: [Buffer, Buffer] = [Buffer.of(), Buffer.of()];
   try {
     // Opening a FIFO could wait for ever.
     if (!(await stat(file)).isFile()) throw new Error(`${file} is no regular file`);
     for await (const piece of createReadStream(file, { signal, highWaterMark: 1 << 20 })) {
       const bytes: Buffer = piece;
-      if (sizeBytes === 0) head = bytes.subarray(0, QCOW2_MAGIC.length);
+      if (sizeBytes === 0) head = bytes;
+      tail = Buffer.concat([tail, bytes.subarray(-VHD_FOOTER_BYTES)]).subarray(-VHD_FOOTER_BYTES);
       sizeBytes += bytes.length;
       sha512.update(bytes);
       md5.update(bytes);
@@ -58,6 +79,6 @@ export async function digestFile(
     sizeBytes,
     sha512: sha512.digest('hex'),
     md5: md5.digest('hex'),
-    diskFormat: head.equals(QCOW2_MAGIC) ? 'qcow2' : 'raw',
+    diskFormat: diskFormatOf(head, tail),
   };
 }
