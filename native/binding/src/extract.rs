@@ -41,6 +41,8 @@ pub struct ExtractArguments {
     pub sysroots: Vec<String>,
     /// Also read signatures of files.
     pub signatures: bool,
+    /// Files with certificates that packages have to be signed by; none: signatures are not looked at.
+    pub package_keys: Vec<String>,
     /// Whether files that a package has in `/lib` and the like are below `/usr` once it is installed.
     pub merged_usr: bool,
     /// List what cannot be read instead of stopping.
@@ -115,6 +117,30 @@ pub(crate) fn whole(value: f64) -> u64 {
     value as u64
 }
 
+/// Reads certificates.
+fn package_keys(files: &[String]) -> napi::Result<Option<Arc<PackageKeys>>> {
+    if files.is_empty() {
+        return Ok(None);
+    }
+    let mut keys = PackageKeys::new(SystemTime::now());
+    for name in files {
+        let failed = |error| {
+            explained(&SourceError {
+                input: name.as_bytes().to_vec(),
+                error,
+            })
+        };
+        let bytes = std::fs::read(name).map_err(|error| {
+            failed(ImageError::Io {
+                path: name.as_bytes().to_vec(),
+                error,
+            })
+        })?;
+        keys.add(&bytes).map_err(|error| failed(error.into()))?;
+    }
+    Ok(Some(Arc::new(keys)))
+}
+
 impl ExtractArguments {
     fn into_options(self) -> napi::Result<ExtractOptions> {
         let algorithms = self
@@ -132,6 +158,7 @@ impl ExtractArguments {
         selection.image = self.image_name;
         selection.sysroots = self.sysroots.into_iter().map(String::into_bytes).collect();
         selection.signatures = self.signatures;
+        selection.package_keys = package_keys(&self.package_keys)?;
         selection.merged_usr = self.merged_usr;
         selection.shard = self.shard.and_then(|(index, count)| Shard::new(index, count));
         let default = ExtractOptions::default();

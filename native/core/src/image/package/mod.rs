@@ -3,6 +3,8 @@
 mod deb;
 mod error;
 mod installed;
+mod keys;
+mod ranges;
 mod repository;
 mod rpm;
 #[cfg(test)]
@@ -10,6 +12,7 @@ mod tests;
 
 pub use deb::Deb;
 pub use error::PackageError;
+pub use keys::PackageKeys;
 pub(super) use repository::is_repository;
 pub use repository::{MissingFile, Repository, missing_of_repository};
 pub use rpm::Rpm;
