@@ -54,16 +54,12 @@ fn packages_that_rpmsign_signs_are_good_by_their_key_alone() {
     fs::copy(&path, directory.join("plain.rpm")).unwrap();
     let other = key(directory, "other@example.org", "rsa2048");
     assert_eq!(outcome(&path, &with_keys(&[&other])), "PACKAGE_UNSIGNED");
-    for (name, kind) in [
-        ("rsa@example.org", "rsa3072"),
-        ("ed@example.org", "ed25519"),
-        ("ec@example.org", "nistp256"),
-    ] {
+    for (name, kind) in [("rsa@example.org", "rsa3072"), ("ed@example.org", "ed25519")] {
         let own = key(directory, name, kind);
         sh(
             directory,
             &format!(
-                "cp plain.rpm sample.rpm; rpmsign --define '_gpg_name {name}' --define '_gpg_path gpg' --addsign sample.rpm; \
+                "cp plain.rpm sample.rpm; rpmsign --define '_gpg_name {name}' --define \"_gpg_path $PWD/gpg\" --define '__gpg /usr/bin/gpg' --addsign sample.rpm; \
                  mkdir -p db; rpmkeys --dbpath $PWD/db --import {name}.asc; rpmkeys --dbpath $PWD/db -K sample.rpm"
             ),
         );
