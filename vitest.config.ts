@@ -9,6 +9,7 @@ const config: ViteUserConfig = defineConfig({
     testTimeout: 60_000,
     // All cores, where vitest keeps one for itself: many tests wait for servers and other programs.
     maxWorkers: availableParallelism(),
+    maxConcurrency: availableParallelism(),
   },
 });
 

@@ -9,6 +9,9 @@ export { AssayError } from './error.ts';
 export type { Place } from './error.ts';
 export { applyImageBuild, BuildError } from './image-builder/build.ts';
 export type { Build, BuildOptions, BuildPhase } from './image-builder/build.ts';
+export { compareWithBuildList } from './image-builder/compare.ts';
+export type { CompareOptions, ListChecksum, ListComparison } from './image-builder/compare.ts';
+export type { ListChange, ListDifference, ListReason } from './image-builder/list-reasons.ts';
 export { formatCommand, GUIDE_ELEMENTS, planImageBuild } from './image-builder/plan.ts';
 export type { BuildPlan, BuildRequest } from './image-builder/plan.ts';
 export { extractAllowlist, inspectImage } from './image/extract.ts';
@@ -18,7 +21,7 @@ export type { Addition, Overlay, OverlayOptions, OverlayPlan, Placed, Occupant }
 export { findPackages } from './image/packages.ts';
 export { fetchRpmRepository } from './image/rpm-repository.ts';
 export type { FetchOptions, FetchProgress } from './image/rpm-repository.ts';
-export type { PackageOwner } from './image/packages.ts';
+export type { PackageOwner, PackageOwners } from './image/packages.ts';
 export type { ExtractOptions, ImageSummary, Layer, Limits, Note, Omission } from './image/types.ts';
 export { findAgent, warnOfAgent } from './keylime/agents.ts';
 export type { AgentSelector, FindOptions } from './keylime/agents.ts';
@@ -35,7 +38,7 @@ export { CertificateError, checkCertificates, readCertificates } from './keylime
 export type { CertificateDates, ClientCertificates, Validity } from './keylime/certificates.ts';
 export { collectCertificates } from './keylime/collect.ts';
 export type { CertificateRole, CollectedCertificates } from './keylime/collect.ts';
-export { applySettings, planSettings } from './keylime/configure.ts';
+export { applySettings, planSettings, warnOfLaterSnippets } from './keylime/configure.ts';
 export type { AppliedSettings, PlannedFile } from './keylime/configure.ts';
 export { KeylimeConnection } from './keylime/connection.ts';
 export type { ConnectionOptions, Question, ServerAnswer } from './keylime/connection.ts';

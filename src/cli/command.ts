@@ -22,6 +22,8 @@ export interface Command {
   readonly writes?: readonly string[];
   /** What it reads that may be written over, since the new version of it is what comes out. Default: nothing. */
   readonly mayReplace?: readonly string[];
+  /** By the code of an error, what to do about it here, where its own hint is for another command. */
+  readonly hints?: Readonly<Record<string, string>>;
   /** Does the work and returns the exit code. */
   readonly run: (parsed: ParsedArguments, context: CommandContext) => Promise<number>;
 }

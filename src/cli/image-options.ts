@@ -18,25 +18,50 @@ const limitNames = {
   'max-spooled-bytes': 'maxSpooledBytes',
 } as const satisfies Readonly<Record<string, keyof Limits>>;
 
-/** Declares the options that say how an image is read. */
+/** Declares the options that say which files of an image are wanted, and how it is read. */
 export function declareImageOptions(yargs: Argv): Argv {
+  return declareReadingOptions(
+    yargs
+      .option('skip', {
+        type: 'string',
+        requiresArg: true,
+        describe: 'Leave out PATH of a root filesystem and all below it (repeatable)',
+      })
+      .option('default-skips', {
+        type: 'boolean',
+        default: true,
+        describe:
+          "Leave out what Keylime's generator does: /dev /proc /run /sys /tmp /var … (--no-default-skips)",
+      })
+      .option('all-owners', {
+        type: 'boolean',
+        describe: "Take files of every owner of a root filesystem, not only root's",
+      })
+      .option('one-file-system', { type: 'boolean', describe: 'Stay on the filesystem a tree starts on' })
+      .option('boot-files', {
+        type: 'boolean',
+        default: true,
+        describe:
+          'Also list the files in the initramfs files and UKIs that a root filesystem boots (--no-boot-files)',
+      })
+      .option('merged-usr', {
+        type: 'boolean',
+        default: true,
+        describe:
+          'List what packages have in /bin, /sbin and /lib below /usr (--no-merged-usr for old systems)',
+      })
+      .option('sysroot', {
+        type: 'string',
+        requiresArg: true,
+        describe:
+          'Also list files of root filesystems below PATH, where they are before switch_root: /sysroot, /root (repeatable)',
+      }),
+  );
+}
+
+/** Declares the options that say how an image is read. */
+export function declareReadingOptions(yargs: Argv): Argv {
   return yargs
-    .option('skip', {
-      type: 'string',
-      requiresArg: true,
-      describe: 'Leave out PATH of a root filesystem and all below it (repeatable)',
-    })
-    .option('default-skips', {
-      type: 'boolean',
-      default: true,
-      describe:
-        "Leave out what Keylime's generator does: /dev /proc /run /sys /tmp /var … (--no-default-skips)",
-    })
-    .option('all-owners', {
-      type: 'boolean',
-      describe: "Take files of every owner of a root filesystem, not only root's",
-    })
-    .option('one-file-system', { type: 'boolean', describe: 'Stay on the filesystem a tree starts on' })
     .option('partition', {
       type: 'string',
       requiresArg: true,
@@ -58,18 +83,6 @@ export function declareImageOptions(yargs: Argv): Argv {
       type: 'string',
       requiresArg: true,
       describe: 'The container image of several in one file, by its name or digest',
-    })
-    .option('merged-usr', {
-      type: 'boolean',
-      default: true,
-      describe:
-        'List what packages have in /bin, /sbin and /lib below /usr (--no-merged-usr for old systems)',
-    })
-    .option('sysroot', {
-      type: 'string',
-      requiresArg: true,
-      describe:
-        'Also list files of root filesystems below PATH, where they are before switch_root: /sysroot, /root (repeatable)',
     })
     .option('keep-going', {
       type: 'boolean',
@@ -95,6 +108,7 @@ export function readImageOptions(parsed: ParsedArguments): ExtractOptions {
     sysroots: many(parsed, 'sysroot'),
     platform: one(parsed, 'platform'),
     imageName: one(parsed, 'image-name'),
+    bootFiles: flag(parsed, 'boot-files'),
     mergedUsr: flag(parsed, 'merged-usr'),
     keepGoing: flag(parsed, 'keep-going'),
     limits: readLimits(many(parsed, 'limit')),

@@ -1,8 +1,8 @@
 import type { Instance } from '../openstack/instances.ts';
 import type { NodePort } from '../openstack/networks.ts';
-import { flag, one } from './arguments.ts';
+import { flag } from './arguments.ts';
 import type { ParsedArguments } from './command.ts';
-import { writeData } from './output.ts';
+import { writeOutput } from './output.ts';
 import { escapeControls } from './terminal.ts';
 
 /** Writes what a command did, as text or with `--json`. */
@@ -13,10 +13,7 @@ export async function writeReport(
   signal: AbortSignal,
 ): Promise<void> {
   const json = `${JSON.stringify({ schemaVersion: 1, ...report }, null, 2)}\n`;
-  await writeData([Buffer.from(flag(parsed, 'json') ? json : text)], {
-    output: one(parsed, 'output'),
-    signal,
-  });
+  await writeOutput([Buffer.from(flag(parsed, 'json') ? json : text)], parsed, signal);
 }
 
 /** A deployed node in two or more lines. */

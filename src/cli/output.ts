@@ -1,5 +1,8 @@
 import { once } from 'node:events';
 import { writeAtomically, type WrittenFile } from '../output/atomic-file.ts';
+import { flag, one } from './arguments.ts';
+import type { ParsedArguments } from './command.ts';
+import { escapeControls, formatBytes } from './terminal.ts';
 
 /** Where a command's data goes: a file, or standard output. */
 export interface Destination {
@@ -30,4 +33,21 @@ export async function writeData(
     return [];
   }
   return writeAtomically(output, pieces, { checksum: true, signal });
+}
+
+/** Writes data where `--output` says; of a file it says so on standard error, unless `--quiet`. */
+export async function writeOutput(
+  pieces: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+  parsed: ParsedArguments,
+  signal: AbortSignal,
+): Promise<void> {
+  const written = await writeData(pieces, { output: one(parsed, 'output'), signal });
+  if (!flag(parsed, 'quiet')) reportWritten(written);
+}
+
+/** Says on standard error which files were written. */
+export function reportWritten(files: readonly Omit<WrittenFile, 'sha256'>[]): void {
+  for (const { path, bytes } of files) {
+    process.stderr.write(`wrote ${escapeControls(path)} (${formatBytes(bytes)})\n`);
+  }
 }

@@ -4,7 +4,7 @@ import type { Inspection } from '../plan/step.ts';
 import { UsageError } from '../usage.ts';
 import { flag, one, wholeNumber } from './arguments.ts';
 import type { ParsedArguments } from './command.ts';
-import { writeData } from './output.ts';
+import { writeOutput } from './output.ts';
 import { escapeControls } from './terminal.ts';
 
 /** Declares what all commands of a plan have. */
@@ -57,7 +57,7 @@ export async function writeDifferences(
   const text = flag(parsed, 'json')
     ? toJson(differences)
     : [...differences.steps].map(([step, found]) => drawStep(step, markOf(found), found)).join('');
-  await writeData([Buffer.from(text)], { output: one(parsed, 'output'), signal });
+  await writeOutput([Buffer.from(text)], parsed, signal);
   return differences;
 }
 

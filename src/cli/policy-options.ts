@@ -11,14 +11,21 @@ import { UsageError } from '../usage.ts';
 import { flag, one, wholeNumber } from './arguments.ts';
 import type { ParsedArguments } from './command.ts';
 import { exitCodes } from './exit.ts';
-import { writeData } from './output.ts';
+import { reportWritten, writeData } from './output.ts';
 import { warn } from './summary.ts';
-import { escapeControls, formatBytes, formatCount, plural } from './terminal.ts';
+import { escapeControls, formatCount, plural } from './terminal.ts';
 
 const valued = { type: 'string', requiresArg: true } as const;
 
 /** A form of a policy. */
 export type PolicyForm = (typeof policyForms)[number];
+
+/** What to do about errors of writing, in the commands that write policies. */
+export const policyHints: Readonly<Record<string, string>> = {
+  PATH_UNLISTABLE:
+    'leave it out with --keep-going; a flat allowlist has line breaks with --escape, and a runtime policy has them as they are',
+  DIGEST_UNLISTABLE: 'leave it out with --keep-going, or write a flat allowlist, which takes every digest',
+};
 
 /** Declares the options of every command that writes a policy. */
 export function declarePolicyOutput(yargs: Argv, form: string): Argv {
@@ -88,6 +95,13 @@ export async function writePolicy(
   if (provenance !== undefined && (provenance === '-' || provenance === output)) {
     throw new UsageError('ARGUMENT_INVALID', { problem: '--provenance must name a file of its own' });
   }
+  const idle = ['prefix', 'escape'].find((name) => form !== 'allowlist' && flag(parsed, name));
+  if (idle !== undefined) {
+    throw new UsageError('ARGUMENT_INVALID', {
+      problem: `--${idle} has no place in JSON`,
+      hint: 'it is for flat allowlists: choose the form `allowlist`',
+    });
+  }
   const text = policy.serialise(form, {
     timestamp,
     lossy: flag(parsed, 'lossy'),
@@ -117,7 +131,7 @@ export async function writePolicy(
     ] as const;
     const shown = others.filter(([count]) => count > 0).map(([count, noun]) => plural(count, noun));
     process.stderr.write(`${[plural(paths, 'path'), plural(digests, 'digest'), ...shown].join(', ')}\n`);
-    for (const file of written) process.stderr.write(`wrote ${file.path} (${formatBytes(file.bytes)})\n`);
+    reportWritten(written);
   }
   return text.omitted.length === 0 ? exitCodes.done : exitCodes.undecided;
 }

@@ -2,10 +2,12 @@ import { createRequire } from 'node:module';
 import type { Argv } from 'yargs';
 import { packageVersion } from '../native/load.ts';
 import { UsageError } from '../usage.ts';
+import { advise } from './advice.ts';
 import { fromSentinel, toSentinels } from './arguments.ts';
 import type { Command, CommandContext, ParsedArguments } from './command.ts';
 import { exitCodes } from './exit.ts';
 import { requireApart } from './outputs.ts';
+import { withoutEmptyDefaults, withValueNames } from './value-names.ts';
 
 // yargs 17 through require: its ESM build breaks the help's lines within words. yargs 18 has an ESM build only, of some
 // sixty modules, which doubled the time of every start.
@@ -87,21 +89,33 @@ export async function run(args: readonly string[], signal: AbortSignal): Promise
         cause: error,
       });
     });
-  declare(parser, commands);
+  declare(parser, commands, isHelp(args) ? withValueNames : (yargs) => yargs);
   try {
-    await parser.parseAsync();
+    await parser.parseAsync(toSentinels(args), {}, (_error, _parsed, help) => {
+      if (help !== '') process.stdout.write(`${withoutEmptyDefaults(help)}\n`);
+    });
     return exitCodes.done;
   } catch (thrown) {
     if (!(thrown instanceof Chosen)) throw thrown;
     const { command, parsed } = thrown;
     await requireApart(command, parsed);
-    return command.run(parsed, context);
+    return command.run(parsed, context).catch(async (error: unknown) => {
+      throw advise(error, command.hints ?? {}, await withValueNames(command.options(yargs([]))).getHelp());
+    });
   }
 }
 
-function declare(parser: Argv, declared: readonly Command[]): Argv {
+/** Whether help is asked for: no value of an option looks so, and a file may be called so only behind `--`. */
+function isHelp(args: readonly string[]): boolean {
+  const end = args.indexOf('--');
+  return args.slice(0, end === -1 ? args.length : end).some((arg) => arg === '--help' || arg === '-h');
+}
+
+/** @param dress - what options look like */
+function declare(parser: Argv, declared: readonly Command[], dress: (yargs: Argv) => Argv): Argv {
   for (const command of declared) {
-    const options = (yargs: Argv): Argv => declare(command.options(yargs), command.subcommands ?? []);
+    const options = (yargs: Argv): Argv =>
+      declare(command.options(dress(yargs)), command.subcommands ?? [], dress);
     parser.command(command.usage, command.summary, options, (parsed) => {
       throw new Chosen(command, parsed);
     });

@@ -3,7 +3,7 @@ import type { ImageSummary } from '../image/types.ts';
 import { describeSkips, escapeControls, formatBytes, plural } from './terminal.ts';
 
 /** Says on standard error what images held, and what was left out on purpose. */
-export function summarise({ sources }: Extraction): void {
+export function summarise({ sources }: Pick<Extraction, 'sources'>): void {
   for (const { name, files, bytes, skipped, notes } of sources) {
     const left = describeSkips(skipped);
     const skips = left === '' ? '' : `; skipped: ${left}`;

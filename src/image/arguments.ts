@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { requireLimits, requireWholeNumber, UsageError } from '../usage.ts';
 import type { ExtractArguments } from '../native/binding.d.ts';
 import type { ExtractOptions } from './types.ts';
@@ -33,12 +34,13 @@ export function toArguments(options: ExtractOptions): ExtractArguments {
     ...(options.imageName === undefined ? {} : { imageName: options.imageName }),
     sysroots: (options.sysroots ?? []).map(checkSysroot),
     signatures: options.signatures ?? false,
+    bootFiles: options.bootFiles ?? true,
     mergedUsr: options.mergedUsr ?? true,
     keepGoing: options.keepGoing ?? false,
     ...(options.shard === undefined ? {} : { shard: checkShard(options.shard) }),
     threads: options.threads === undefined ? 0 : checkThreads(options.threads),
     limits: requireLimits(options.limits ?? {}),
-    ...(options.allowBacking === undefined ? {} : { backingDirectory: options.allowBacking }),
+    ...(options.allowBacking === undefined ? {} : { backingDirectory: checkDirectory(options.allowBacking) }),
   };
 }
 
@@ -100,4 +102,14 @@ function checkThreads(threads: number): number {
     });
   }
   return threads;
+}
+
+function checkDirectory(path: string): string {
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory() !== true) {
+    throw new UsageError('ARGUMENT_INVALID', {
+      problem: `backing files cannot lie below ${JSON.stringify(path)}: it is no directory`,
+      hint: '`qemu-img info` names the file that the image needs',
+    });
+  }
+  return path;
 }

@@ -64,6 +64,8 @@ export interface ExtractOptions extends WorkOptions {
    * today: what they have there is listed below `/usr`. Default true.
    */
   readonly mergedUsr?: boolean | undefined;
+  /** Also list the files in the initramfs files and UKIs that a root filesystem boots. By default true. */
+  readonly bootFiles?: boolean | undefined;
   /** List what cannot be read in the result instead of throwing. Default false. */
   readonly keepGoing?: boolean | undefined;
   /**

@@ -1,9 +1,9 @@
-import { mkdir, readFile, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { mkdir, readdir, readFile, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { type FileAccess, OutputError, unwritable, writeAtomically } from '../output/atomic-file.ts';
 import { drawLineDiff } from '../output/line-diff.ts';
 import { UsageError } from '../usage.ts';
-import { writeSettings } from './ini.ts';
+import { findSettings, writeSettings } from './ini.ts';
 import type { SettingsFile } from './settings.ts';
 
 /** A file of settings as it is and as it is to be. */
@@ -31,6 +31,32 @@ export async function planSettings(
     planned.push({ ...file, before, after, diff: drawLineDiff(path, before, after) });
   }
   return planned;
+}
+
+/**
+ * Snippets that Keylime reads after ours, and that set what ours does: the last one wins.
+ * @returns a sentence for each
+ */
+export async function warnOfLaterSnippets(
+  directory: string,
+  files: readonly SettingsFile[],
+): Promise<readonly string[]> {
+  const warnings: string[] = [];
+  for (const { kind, path, settings } of files) {
+    if (kind !== 'snippet') continue;
+    const place = join(directory, dirname(path));
+    const names = await readdir(place).catch(() => []);
+    // As Python sorts names.
+    for (const name of names.filter((each) => each > basename(path)).toSorted()) {
+      const text = await readIfThere(join(place, name)).catch(() => undefined);
+      for (const { section, option } of findSettings(text ?? '', settings)) {
+        warnings.push(
+          `${join(place, name)} is read after ${basename(path)} and sets ${option} of [${section}] as well: what it says counts`,
+        );
+      }
+    }
+  }
+  return warnings;
 }
 
 async function readIfThere(path: string): Promise<string | undefined> {

@@ -53,6 +53,17 @@ function change(text: string, setting: Setting, path: string): string {
   return lines.toSpliced(place, rest === -1 ? lines.length - place : rest + 1, line).join('\n');
 }
 
+/** The options of ours that a file of settings has as well. */
+export function findSettings(text: string, settings: readonly Setting[]): readonly Setting[] {
+  let section: string | undefined;
+  const found = new Set<string>();
+  for (const line of text.split(/\r?\n/)) {
+    section = sectionOf(line) ?? section;
+    found.add(`${section} ${optionOf(line)}`);
+  }
+  return settings.filter((setting) => found.has(`${setting.section} ${setting.option}`));
+}
+
 function sectionOf(line: string): string | undefined {
   return /^\[(.+)\]/.exec(line)?.[1];
 }

@@ -25,6 +25,7 @@ export async function* openMeasurementList(
   options: OpenOptions = {},
 ): AsyncGenerator<EntryBatch> {
   for await (const { text, faults } of readPieces(sources, 'json', options)) {
+    if (text.length + faults.length === 0) continue;
     const lines = text.toString('utf8').split('\n').slice(0, -1);
     // The addon of this very version wrote them: their shape is known.
     yield { entries: lines.map((line): Entry => JSON.parse(line)), faults };
@@ -35,6 +36,11 @@ export async function* openMeasurementList(
 export interface ListText {
   readonly text: Buffer;
   readonly faults: readonly ListFault[];
+  /** Entries that were read, wanted or not. */
+  readonly entries: number;
+  /** How many of those that are wanted have a wrong template hash, and the first of them. */
+  readonly mismatches: number;
+  readonly firstMismatch?: number;
 }
 
 /**
@@ -63,7 +69,7 @@ export async function* readPieces(
       const piece = await next(list, face, bank, wanted);
       if (piece === null) return;
       const faults: readonly ListFault[] = JSON.parse(piece.faults);
-      yield { text: piece.text, faults };
+      yield { ...piece, faults };
     }
   } finally {
     list.close();

@@ -22,7 +22,7 @@ export interface Entry {
    * numbers, all else as hex; `null` for what the entry does not have.
    */
   readonly fields: Readonly<Record<string, FieldDigest | string | number | null>>;
-  /** What is wrong with it, where it could be told from its neighbours nevertheless. */
+  /** What is wrong with it, where it could be told from its neighbours nevertheless: a wrong template hash, for one. */
   readonly fault?: { readonly code: string; readonly message: string };
 }
 

@@ -205,8 +205,6 @@ export interface ExcludePatternRow {
   pattern: string
   /** Its line, counted from 1. */
   line: number
-  /** Whether it excludes every path. */
-  excludesEverything: boolean
 }
 
 /**
@@ -247,6 +245,8 @@ export interface ExtractArguments {
   sysroots: Array<string>
   /** Also read signatures of files. */
   signatures: boolean
+  /** Also list the files of what a root filesystem boots. */
+  bootFiles: boolean
   /** Whether files that a package has in `/lib` and the like are below `/usr` once it is installed. */
   mergedUsr: boolean
   /** List what cannot be read instead of stopping. */
@@ -346,6 +346,12 @@ export interface ListPiece {
   text: Buffer
   /** Faults, as JSON text. */
   faults: string
+  /** Entries that were read, wanted or not. */
+  entries: number
+  /** How many of those that are wanted have a wrong template hash. */
+  mismatches: number
+  /** The number of the first of them. */
+  firstMismatch?: number
 }
 
 /**
@@ -406,7 +412,15 @@ export declare function openEnvelope(name: Buffer, control: Control): Promise<Po
 export declare function openList(sources: Array<Buffer>, limits: ListLimitArguments, control: Control): Promise<MeasurementList>
 
 /**
- * Reads an exclude list and compiles its patterns.
+ * Says as JSON text which packages of an image have the files at these paths.
+ *
+ * # Errors
+ * By the promise, all that keeps the image from being scanned.
+ */
+export declare function packageOwners(source: Buffer, paths: Array<Buffer>, options: ExtractArguments, control: Control): Promise<string>
+
+/**
+ * Reads an exclude list that a policy is made with, and compiles its patterns.
  *
  * # Errors
  * All bad lines at once.

@@ -18,7 +18,7 @@ export interface WrittenFile {
 export interface WriteOptions {
   /** Also write `FILE.sha256`, in the form that `sha256sum -c` reads. Default false. */
   readonly checksum?: boolean;
-  /** Who may read it. Default: anybody may, and it is ours. */
+  /** Who may read it. Default: whoever might read the file that is replaced; anybody, where there was none. */
   readonly access?: FileAccess | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -50,9 +50,8 @@ export async function writeAtomically(
   }
   const drafts: Draft[] = [];
   try {
-    const list = await openDraft(path, target.path, access?.mode);
+    const list = await openDraft(path, target.path, access);
     drafts.push(list);
-    if (access !== undefined) await attempt(path, setAccess(list.file, access));
     const written = await writePieces(path, list.file, pieces, signal);
     const files: [WrittenFile, ...WrittenFile[]] = [written];
     if (checksum) {
@@ -80,14 +79,15 @@ interface Draft {
   readonly file: FileHandle;
 }
 
-async function openDraft(path: string, target: string, mode = 0o644): Promise<Draft> {
-  const isDirectory = await lstat(target).then(
-    (found) => found.isDirectory(),
-    () => false,
-  );
-  if (isDirectory) throw unwritable(path, new Error('it is a directory'));
+async function openDraft(path: string, target: string, given?: FileAccess): Promise<Draft> {
+  const old = await lstat(target).catch(() => undefined);
+  if (old?.isDirectory() === true) throw unwritable(path, new Error('it is a directory'));
+  // What was for its owner alone stays so.
+  const access = given ?? (old?.isFile() === true ? { mode: old.mode & 0o777 } : undefined);
   const temporary = join(dirname(target), `.ima-assay-${randomBytes(9).toString('hex')}.tmp`);
-  return { path, temporary, target, file: await attempt(path, open(temporary, 'wx', mode)) };
+  const file = await attempt(path, open(temporary, 'wx', access?.mode ?? 0o644));
+  if (access !== undefined) await attempt(path, setAccess(file, access));
+  return { path, temporary, target, file };
 }
 
 async function setAccess(file: FileHandle, { mode, owner }: FileAccess): Promise<void> {

@@ -11,7 +11,7 @@ export function drawText(report: Report, paint: Paint = plain): string {
   const templates = Object.entries(list.templates).map(([name, count]) => `${count} ${name}`);
   const lines = [
     `${paint(report.verdict === 'pass' ? 'good' : 'bad', report.verdict.toUpperCase())} by the ${report.rules} rules${isVouchedFor(report) ? '' : ', of a list that nothing vouches for'}; ${otherVerdict(report)}`,
-    `list: ${count(list.entries, 'entry')} (${list.format}; ${templates.join(', ')}), ${count(list.violations, 'violation')}`,
+    `list: ${count(list.entries, 'entry')} (${[list.format, templates.join(', ')].filter(Boolean).join('; ')}), ${count(list.violations, 'violation')}`,
     `accepted: ${accepted.listed} listed, ${accepted.excluded} excluded, ${accepted.signed} signed`,
     ...report.pcrs.map((pcr) => drawPcr(pcr, report)),
     ...drawQuote(report, paint),

@@ -1,6 +1,8 @@
 import { type Allowlist, nativeOf } from '../allowlist/allowlist.ts';
 import { loadAddon } from '../native/load.ts';
+import { listAlgorithms } from '../native/algorithms.ts';
 import { runNative, type WorkOptions } from '../native/work.ts';
+import { UsageError } from '../usage.ts';
 
 /** A digest that a policy lists. */
 export interface ListedRow {
@@ -59,12 +61,14 @@ export interface ExplainSources {
  * Tells who lists a path or a digest, what excludes it, and what is nearly it.
  * @param question - a path; or a digest in hex, perhaps with `ALGORITHM:` before it
  * @throws PolicyError, ExcludeListError: a file cannot be read
+ * @throws UsageError `ARGUMENT_INVALID` for what looks like a digest and is none
  */
 export async function explainRuntimePolicy(
   question: string,
   { policies, excludeLists = [], images = [] }: ExplainSources,
   options: WorkOptions = {},
 ): Promise<Explanation> {
+  requireQuestion(question);
   const names = (paths: readonly string[]): Buffer[] => paths.map((path) => Buffer.from(path));
   const text = await runNative(
     (control) =>
@@ -79,4 +83,27 @@ export async function explainRuntimePolicy(
   );
   const explanation: Explanation = JSON.parse(text);
   return explanation;
+}
+
+/** Hex digits that no name has by chance. */
+const FEWEST_DIGITS = 32;
+
+/** A slip in a digest must not be answered as if it were a path. */
+function requireQuestion(question: string): void {
+  const [, name, digits] = /^(?:([\w-]+):)?([\da-f]+)$/i.exec(question) ?? [];
+  if (digits === undefined || (name === undefined && digits.length < FEWEST_DIGITS)) return;
+  const known = listAlgorithms();
+  const algorithm = known.find((each) => each.name === name || each.aliases.includes(name ?? ''));
+  const lengths = (algorithm === undefined ? known : [algorithm]).map(({ digestBytes }) => 2 * digestBytes);
+  if (name !== undefined && algorithm === undefined) {
+    throw new UsageError('ARGUMENT_INVALID', {
+      problem: `${JSON.stringify(name)} is no hash algorithm`,
+      hint: '`ima-assay doctor` lists the known ones',
+    });
+  }
+  if (lengths.includes(digits.length)) return;
+  throw new UsageError('ARGUMENT_INVALID', {
+    problem: `a digest${name === undefined ? '' : ` of ${name}`} does not have ${digits.length} hex digits`,
+    hint: `it has ${[...new Set(lengths)].toSorted((one, other) => one - other).join(', ')}; was it cut?`,
+  });
 }

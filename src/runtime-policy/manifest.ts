@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
-import { writeAtomically } from '../output/atomic-file.ts';
+import { writeAtomically, type WrittenFile } from '../output/atomic-file.ts';
 import { UsageError } from '../usage.ts';
 
 /** A file of a manifest, compared with what is there. */
@@ -17,13 +17,13 @@ export interface ManifestEntry {
 
 /**
  * Writes a manifest of files: their SHA-256, in the form that `sha256sum -c` reads in the manifest's directory.
- * @returns the names that are no files, and so have no line
+ * @returns the manifest as it was written; the names that are no files, and so have no line
  */
 export async function writeManifest(
   path: string,
   files: readonly string[],
   { signal }: { readonly signal?: AbortSignal | undefined } = {},
-): Promise<{ readonly leftOut: readonly string[] }> {
+): Promise<{ readonly file: WrittenFile; readonly leftOut: readonly string[] }> {
   const directory = dirname(resolve(path));
   const leftOut: string[] = [];
   const lines: string[] = [];
@@ -37,8 +37,8 @@ export async function writeManifest(
       drawLine(isAbsolute(file) && name.startsWith('..') ? file : name, await digestOf(file, signal)),
     );
   }
-  await writeAtomically(path, [Buffer.from(lines.join(''))], { signal });
-  return { leftOut };
+  const [file] = await writeAtomically(path, [Buffer.from(lines.join(''))], { signal });
+  return { file, leftOut };
 }
 
 /**
@@ -49,20 +49,29 @@ export async function checkManifest(
   path: string,
   { signal }: { readonly signal?: AbortSignal | undefined } = {},
 ): Promise<readonly ManifestEntry[]> {
-  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
-    throw unreadable(path, undefined, cause instanceof Error ? cause.message : String(cause));
-  });
   const entries: ManifestEntry[] = [];
-  for (const [index, line] of text.split('\n').entries()) {
-    if (line.trim() === '') continue;
-    const { name, expected } = parseLine(path, index + 1, line);
+  for (const { name, expected } of await readManifest(path)) {
     const file = isAbsolute(name) ? name : join(dirname(path), name);
     const found = await digestOf(file, signal).catch(() => undefined);
     signal?.throwIfAborted();
     entries.push({ name, expected, found });
   }
-  if (entries.length === 0) throw unreadable(path, undefined, 'it has no line');
   return entries;
+}
+
+/**
+ * The lines of a manifest.
+ * @throws UsageError `INPUT_UNREADABLE`
+ */
+export async function readManifest(path: string): Promise<readonly Omit<ManifestEntry, 'found'>[]> {
+  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
+    throw unreadable(path, undefined, cause instanceof Error ? cause.message : String(cause));
+  });
+  const lines = text
+    .split('\n')
+    .flatMap((line, index) => (line.trim() === '' ? [] : [parseLine(path, index + 1, line)]));
+  if (lines.length === 0) throw unreadable(path, undefined, 'it has no line');
+  return lines;
 }
 
 /** A line of `sha256sum`: a name with a line break or a backslash is escaped, and marked by a backslash in front. */
@@ -99,7 +108,8 @@ async function isFile(path: string): Promise<boolean> {
   );
 }
 
-async function digestOf(path: string, signal: AbortSignal | undefined): Promise<string> {
+/** SHA-256 of a file, lower-case hex. */
+export async function digestOf(path: string, signal: AbortSignal | undefined): Promise<string> {
   const hash = createHash('sha256');
   const pieces: AsyncIterable<Uint8Array> = createReadStream(path, signal === undefined ? {} : { signal });
   for await (const piece of pieces) hash.update(piece);

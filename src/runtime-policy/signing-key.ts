@@ -133,10 +133,16 @@ function readPrivateKey(key: Buffer, input: string, passphrase: string | undefin
   const isLocked = key.includes('ENCRYPTED');
   throw new SigningKeyError(isLocked ? 'SIGNING_KEY_LOCKED' : 'SIGNING_KEY_MALFORMED', {
     problem: isLocked
-      ? 'the key is encrypted, and its passphrase is missing or wrong'
+      ? `the key is encrypted, and ${passphrase === undefined ? 'no passphrase is given' : 'this is not its passphrase'}`
       : 'this is no private key',
     at: { input },
-    hint: isLocked ? 'give the passphrase with --passphrase-file' : 'give an EC private key, as PEM or DER',
+    hint: isLocked ? lockedHint(passphrase) : 'give an EC private key, as PEM or DER',
     cause,
   });
+}
+
+function lockedHint(passphrase: string | undefined): string {
+  return passphrase === undefined
+    ? 'give the passphrase with --passphrase-file'
+    : 'try it with `openssl pkey -noout`; one line end behind the passphrase does not count, all else does';
 }

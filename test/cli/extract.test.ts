@@ -387,10 +387,14 @@ describe('a result is whole or not there', () => {
     await run('qemu-img', [...create, '-b', below, join(cwd, 'images/above')]);
     const refused = await runCli(['extract', 'images/above', '--all-owners'], { cwd });
     expect(refused).toMatchObject({ code: 2, stdout: '' });
-    expect(refused.stderr).toContain('[QCOW2_OTHER_FILE]');
+    expect(refused.stderr).toContain('[DISK_OTHER_FILE]');
     expect(refused.stderr).toContain('--allow-backing');
     const allowed = ['extract', 'images/above', '--all-owners', '--allow-backing', 'elsewhere'];
     expect(await runCli(allowed, { cwd })).toMatchObject({ code: 0, stdout: `${OF_A}  /etc/os-release\n` });
+    const nowhere = await runCli(['extract', 'images/above', '--allow-backing', 'nowhere'], { cwd });
+    expect(nowhere).toMatchObject({ code: 2, stdout: '' });
+    expect(nowhere.stderr).toContain('backing files cannot lie below "nowhere": it is no directory');
+    expect(nowhere.stderr).not.toContain('name the directory');
   });
 
   test('an interrupt while standard input is silent ends with 130, and nothing is written', async () => {

@@ -1,7 +1,7 @@
 // Where a command writes: never over what it reads, and to streams as they are.
 
 import { execFile } from 'node:child_process';
-import { lstat, readFile, symlink, writeFile } from 'node:fs/promises';
+import { chmod, lstat, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
@@ -54,6 +54,20 @@ describe('what is read is not written over', () => {
       code: 0,
     });
   });
+});
+
+test('a file for its owner alone stays so when it is replaced', async () => {
+  const cwd = await prepare();
+  const mode = async (name: string): Promise<number> => (await lstat(join(cwd, name))).mode & 0o777;
+  const convert = ['policy', 'convert', 'policy', '--to', 'allowlist', '-o', 'new'];
+  await runCli(convert, { cwd });
+  expect([await mode('new'), await mode('new.sha256')]).toEqual([0o644, 0o644]);
+  await chmod(join(cwd, 'new'), 0o600);
+  await runCli(convert, { cwd });
+  expect([await mode('new'), await mode('new.sha256')]).toEqual([0o600, 0o644]);
+  await symlink('nowhere', join(cwd, 'dangling'));
+  await runCli([...convert.slice(0, -1), 'dangling'], { cwd });
+  expect(await mode('dangling')).toBe(0o644);
 });
 
 test('standard input is read once', async () => {

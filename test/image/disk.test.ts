@@ -31,7 +31,7 @@ describe('the partition that is the root', () => {
   test.each(['2', 'vg/lv_root'])('is said not to be there: %s', async (partition) => {
     const { stderr, code } = await runCli(['extract', `${SAMPLES}forms.qcow2`, '--partition', partition]);
     expect(code).toBe(2);
-    expect(stderr).toContain(`there is no partition ${partition}; there are the disk (xfs)`);
+    expect(stderr).toContain(`there is no partition ${partition}; parts of the image: the disk (xfs)`);
   });
 
   test.each(['0', '-1', '1.5', '1K', 'vg', 'vg/', 'a/b/c', ''])('cannot be called %j', async (partition) => {

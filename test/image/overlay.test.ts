@@ -282,6 +282,21 @@ describe('image overlay', () => {
     expect((await runCli(['extract', 'new.img'], { cwd })).stdout).toBe(list);
   });
 
+  test('of a disk hints at no options that it does not have', async (context) => {
+    needsTool(context, 'mke2fs', 'sfdisk');
+    const cwd = await freshDirectory();
+    const make = `mkdir root && mkdir root/etc && touch root/etc/os-release && mke2fs -q -t ext4 -d root part 4M &&
+      truncate -s 12M disk && printf 'label: gpt\\n,4M\\n,4M\\n' | sfdisk -q disk &&
+      dd if=part of=disk bs=1M seek=1 conv=notrunc && dd if=part of=disk bs=1M seek=5 conv=notrunc`;
+    await promisify(execFile)('sh', ['-ec', make], { cwd });
+    await writeFile(join(cwd, 'x'), 'x\n');
+    const { stderr, code } = await runCli(['image', 'overlay', 'disk', '-a', '/x=x', '-o', 'new'], { cwd });
+    expect(code).toBe(2);
+    expect(stderr).toContain('[ROOT_AMBIGUOUS]');
+    expect(stderr).toContain('give the file that the boot loader hands to the kernel');
+    expect(stderr).not.toContain('--partition');
+  });
+
   test('gives its report as JSON, the allowlist where it is wanted', async () => {
     const cwd = await freshDirectory();
     await makeImage(cwd);

@@ -1,4 +1,5 @@
-// Real images of dracut and initramfs-tools, made by .ci/make-images, against cpio and sha256sum, and Keylime.
+// Real images of dracut and initramfs-tools, made by .ci/make-images, against cpio and sha256sum, and Keylime; and a Debian
+// on disks with every main filesystem, made by .ci/make-disks, against sha256sum of the directory that they were made of.
 
 import { execFile } from 'node:child_process';
 import { readdirSync } from 'node:fs';
@@ -15,6 +16,7 @@ import { skipAloud } from '../support/tools.ts';
 
 const directory = process.env['IMA_ASSAY_IMAGES'];
 const images = directory ? readdirSync(directory).filter((name) => name.endsWith('.img')) : [];
+const disks = directory ? readdirSync(directory).filter((name) => /^disk-\w+\.qcow2$/.test(name)) : [];
 // Keylime's reader loses or refuses whatever follows a compressed segment, and the kernel's own form of lz4.
 const single = images.filter((image) => !/overlay|kernel|lz4-legacy/.test(image));
 
@@ -30,6 +32,27 @@ describe('a real initramfs yields what cpio unpacks', () => {
     const { stdoutBytes, stderr, code } = await runCli(['extract', path]);
     // A list of lines: a failure then shows the files that differ.
     expect(stdoutBytes.toString('latin1').split('\n')).toEqual(expected.split('\n'));
+    expect({ code, stderr }).toMatchObject({ code: 0 });
+  });
+});
+
+describe('a Debian on a disk, with an ESP beside it, yields what was put there', () => {
+  test('there is a disk of each filesystem', (context) => {
+    if (!directory) skipAloud(context, 'IMA_ASSAY_IMAGES names no directory of .ci/make-disks');
+    expect(disks).toEqual(['btrfs', 'ext4', 'squashfs', 'xfs'].map((name) => `disk-${name}.qcow2`));
+  });
+
+  test.each(disks)('%s', async (disk) => {
+    const path = resolve(join(directory ?? '', disk));
+    const expected = await readFile(`${path}.expected`, 'latin1');
+    // One file is of another owner, and /var is full of them.
+    const { stdoutBytes, stderr, code } = await runCli([
+      'extract',
+      path,
+      '--all-owners',
+      '--no-default-skips',
+    ]);
+    expect(stdoutBytes.toString('latin1').split('\n').toSorted()).toEqual(expected.split('\n').toSorted());
     expect({ code, stderr }).toMatchObject({ code: 0 });
   });
 });

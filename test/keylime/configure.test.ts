@@ -70,6 +70,25 @@ describe('server configure', () => {
     expect(await readdir(join(root, 'verifier.conf.d'))).toEqual(['90-ima-assay.conf']);
     const third = await configure('--listen', '192.0.2.11', '-o', root, '--only', 'verifier', '-q');
     expect(third).toMatchObject({ code: 0, stdout: '', stderr: '' });
+    const fourth = await configure('--listen', '192.0.2.11', '-o', root, '--only', 'verifier');
+    expect(fourth).toMatchObject({ code: 0, stdout: '' });
+    expect(fourth.stderr).toContain(`unchanged ${root}/verifier.conf.d/90-ima-assay.conf\n`);
+  });
+
+  test('warns of a snippet that is read later and says otherwise', async () => {
+    const root = await freshDirectory();
+    await mkdir(join(root, 'verifier.conf.d'));
+    const write = (name: string, text: string): Promise<void> =>
+      writeFile(join(root, 'verifier.conf.d', name), text);
+    await write('10-early.conf', '[verifier]\nip = 192.0.2.1\n');
+    await write('99-late.conf', '# ip = 192.0.2.2\n[other]\nip = 192.0.2.3\n[verifier]\nport = 1\n');
+    const args = ['--listen', '192.0.2.10', '-o', root, '--only', 'verifier', '-q'];
+    expect(await configure(...args)).toMatchObject({ code: 0, stderr: '' });
+    await write('99-late.conf', '[verifier]\nIP: 192.0.2.4\n');
+    const { stderr } = await configure(...args);
+    expect(stderr).toBe(
+      `ima-assay: warning: ${root}/verifier.conf.d/99-late.conf is read after 90-ima-assay.conf and sets ip of [verifier] as well: what it says counts\n`,
+    );
   });
 
   test('with --dry-run only compares: exit code 1 where something differs', async () => {

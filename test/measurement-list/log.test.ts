@@ -135,6 +135,85 @@ describe('a list that is not whole', () => {
   });
 });
 
+describe('a wrong template hash', () => {
+  const WRONG = LINE.replace(TEMPLATE_HASH, 'f'.repeat(40));
+  const binary = Buffer.from(BINARY);
+  binary.fill(0xff, 4, 24);
+  const summary = 'template hashes that are not those of the fields: 1 of 2, the first in entry 2';
+
+  test.each([
+    { form: 'ASCII', list: LINE + WRONG },
+    { form: 'binary', list: Buffer.concat([BINARY, binary]) },
+  ])('is marked, counted and warned of, in $form', async ({ list }) => {
+    const file = await write(list);
+    const shown = await runCli(['log', 'show', file]);
+    expect(shown.stdout.match(/TEMPLATE_HASH_MISMATCH/g)).toHaveLength(1);
+    expect(shown).toMatchObject({ code: 1, stderr: expect.stringContaining(summary) });
+    const json = await runCli(['log', 'show', '--json', file]);
+    const entries = json.stdout
+      .trimEnd()
+      .split('\n')
+      .map((line): unknown => JSON.parse(line));
+    expect(entries).toEqual([
+      ENTRY,
+      expect.objectContaining({ fault: expect.objectContaining({ code: 'TEMPLATE_HASH_MISMATCH' }) }),
+    ]);
+    const stats = await runCli(['log', 'stats', '--json', file]);
+    expect(stats.code).toBe(1);
+    expect(JSON.parse(stats.stdout)).toMatchObject({ entries: 2, faults: { TEMPLATE_HASH_MISMATCH: 1 } });
+    const converted = await runCli(['log', 'convert', '--to', 'ascii', file]);
+    expect(converted).toMatchObject({
+      code: 1,
+      stdout: LINE + WRONG,
+      stderr: expect.stringContaining(summary),
+    });
+  });
+
+  test('of an entry that is not wanted is not told', async () => {
+    const { stderr, code } = await runCli(['log', 'show', '--to', '1', await write(LINE + WRONG)]);
+    expect({ stderr, code }).toEqual({ stderr: '', code: 0 });
+  });
+});
+
+describe('a list without entries', () => {
+  test.each(
+    [['show'], ['show', '--json'], ['stats'], ['convert', '--to', 'binary'], ['replay']].map((args) => ({
+      args,
+    })),
+  )('is told to be empty by log $args, as by verify', async ({ args }) => {
+    const { stderr, code } = await runCli(['log', ...args, '-'], { input: '' });
+    expect(code).toBe(1);
+    expect(stderr).toContain('the list has no entries');
+    expect(await runCli(['verify', '-', '--pcr', `sha1:10=${'0'.repeat(40)}`])).toMatchObject({
+      code: 1,
+      stdout: expect.stringContaining('LIST_TRUNCATED the list has no entries'),
+    });
+  });
+
+  test('is none because a filter leaves nothing', async () => {
+    const { stdout, stderr, code } = await runCli(['log', 'show', '--path', '/no/', '-'], { input: LINE });
+    expect({ stdout, stderr, code }).toEqual({ stdout: '', stderr: '', code: 0 });
+  });
+});
+
+test.each([
+  { args: ['--from', '5', '--to', '2'], says: 'no entry is from 5 to 2' },
+  { args: ['--to', '0'], says: 'no entry is from 1 to 0' },
+])('log show $args is wrong usage', async ({ args, says }) => {
+  const { stdout, stderr, code } = await runCli(['log', 'show', ...args, '-'], { input: LINE });
+  expect({ stdout, code }).toEqual({ stdout: '', code: 2 });
+  expect(stderr).toContain(says);
+});
+
+test('log convert -o says what it wrote', async () => {
+  const cwd = await freshDirectory();
+  const args = ['log', 'convert', '--to', 'binary', '-', '-o', 'out'];
+  expect((await runCli(args, { cwd, input: LINE })).stderr).toBe(
+    `wrote out (${BINARY.length} bytes)\nwrote out.sha256 (70 bytes)\n`,
+  );
+  expect((await runCli([...args, '-q'], { cwd, input: LINE })).stderr).toBe('');
+});
+
 describe('control characters in a name', () => {
   test('do not reach the terminal', async () => {
     const { stdout } = await runCli(['log', 'show', '-'], { input: LINE.replace('hello', 'he\u001b[2Jllo') });

@@ -47,7 +47,6 @@ describe('the codes of the native core', () => {
     const elsewhere = [
       'ALGORITHM_UNKNOWN',
       'ENTRY_MALFORMED',
-      'EXCLUDES_EVERYTHING',
       'INTERNAL',
       'LIST_TRUNCATED',
       'NATIVE_BINDING_MISSING',

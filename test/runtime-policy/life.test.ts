@@ -166,6 +166,43 @@ describe('policy create', () => {
     expect(refused.stderr).toContain(`[${code}]`);
   });
 
+  test('says once where the one bad pattern is, and of all that is wrong with several', async () => {
+    const cwd = await files({ one: '/ok\n(a\n', several: '(a\n.*\n/b\n' });
+    const one = await runCli(['policy', 'create', '-e', 'one'], { cwd });
+    expect(one.stderr).toContain('ima-assay: one:2: exclude pattern 2 ((a): missing )');
+    const several = await runCli(['policy', 'create', '-e', 'several'], { cwd });
+    expect(several.stderr).toContain('ima-assay: several: line 1: exclude pattern 1 ((a): missing )');
+    expect(several.stderr).toContain('; line 2: the pattern ".*" excludes every path\n');
+  });
+
+  test('has options of flat lists for flat lists alone', async () => {
+    const cwd = await files({ list: `${DIGEST}  /a\n` });
+    for (const args of [
+      ['create', '-a', 'list', '--prefix'],
+      ['convert', 'list', '--escape'],
+    ]) {
+      const { stdout, stderr, code } = await runCli(['policy', ...args], { cwd });
+      expect({ stdout, code }).toEqual({ stdout: '', code: 2 });
+      expect(stderr).toContain(`${args.at(-1)} has no place in JSON`);
+    }
+  });
+
+  test('says that it wrote the manifest, too', async () => {
+    const cwd = await files({ list: `${DIGEST}  /a\n` });
+    const args = ['policy', 'create', '-a', 'list', '-o', 'p.json', '--checksum', 'all'];
+    expect((await runCli(args, { cwd })).stderr).toContain('wrote all (144 bytes)\n');
+  });
+
+  test('hints at what this command can do about a path with a line break', async () => {
+    const input = `{"digests": {"/a\\n/b": ["${DIGEST}"]}}`;
+    const { stderr } = await runCli(['policy', 'convert', '-', '--to', 'allowlist'], { input });
+    expect(stderr).toContain('[PATH_UNLISTABLE]');
+    expect(stderr).toContain('--escape');
+    expect(stderr).not.toContain('--format');
+    const escaped = await runCli(['policy', 'convert', '-', '--to', 'allowlist', '--escape'], { input });
+    expect(escaped).toMatchObject({ code: 0, stdout: `\\${DIGEST}  /a\\n/b\n` });
+  });
+
   test('names every pattern that cannot be compiled, with its line', async () => {
     const cwd = await files({ excludes: '/ok\n(a\n/fine\n[z\n' });
     const { stderr } = await runCli(['policy', 'create', '-e', 'excludes'], { cwd });
@@ -338,7 +375,7 @@ describe('policy merge', () => {
     const { stdout, stderr, code } = await runCli(['policy', 'merge', 'one', 'two'], { cwd });
     expect({ stdout, stderr, code }).toEqual({
       stdout: `${OTHER}  /a\n${DIGEST}  /b\n`,
-      stderr: '2 paths, 3 digests\n',
+      stderr: '2 paths, 2 digests\n',
       code: 0,
     });
   });

@@ -129,8 +129,41 @@ describe('policy sign', () => {
     expect(locked).toMatchObject({
       code: 2,
       stdout: '',
-      stderr: expect.stringContaining('[SIGNING_KEY_LOCKED]'),
+      stderr: expect.stringContaining(
+        'no passphrase is given\n  hint: give the passphrase with --passphrase-file',
+      ),
     });
+    await writeFile(join(cwd, 'wrong'), 'another\n');
+    const wrong = await runCli(
+      ['policy', 'sign', 'policy.json', '-k', 'locked.pem', '--passphrase-file', 'wrong'],
+      { cwd },
+    );
+    expect(wrong.stderr).toContain('this is not its passphrase');
+    expect(wrong.stderr).not.toContain('--passphrase-file');
+    expect(wrong.stderr).toContain('[SIGNING_KEY_LOCKED]');
+  });
+
+  test('takes no private key for a public one, and says how to get that', async () => {
+    const cwd = await files();
+    await runCli(['policy', 'sign', 'policy.json', '-p', 'key.pem', '-o', 'signed.json'], { cwd });
+    const { stdout, stderr, code } = await runCli(['policy', 'check', 'signed.json', '-k', 'key.pem'], {
+      cwd,
+    });
+    expect({ stdout, code }).toEqual({ stdout: '', code: 2 });
+    expect(stderr).toContain('`openssl pkey -in KEY -pubout`');
+    const [secret = ''] = (await readFile(join(cwd, 'key.pem'), 'utf8')).split('\n').slice(1);
+    expect(stderr).not.toContain(secret.slice(0, 16));
+  });
+
+  test('has files for a manifest only where there is one, and says that it wrote it', async () => {
+    const cwd = await files();
+    const sign = async (...args: readonly string[]) =>
+      runCli(['policy', 'sign', 'policy.json', '-o', 'signed.json', ...args], { cwd });
+    const refused = await sign('-p', 'key.pem', '--with', 'policy.json');
+    expect(refused).toMatchObject({ code: 2, stdout: '' });
+    expect(refused.stderr).toContain('--with needs --checksum');
+    const signed = await sign('-p', 'key.pem', '--with', 'policy.json', '--checksum', 'all');
+    expect(signed).toMatchObject({ code: 0, stderr: expect.stringMatching(/^wrote all \(\d+ bytes\)$/m) });
   });
 
   test('names a certificate as the x509 backend does, new or given', async (context) => {
@@ -150,8 +183,16 @@ describe('policy sign', () => {
     const certificate = await readFile(join(cwd, 'cert.pem'));
     const [signature] = (await envelopeIn(join(cwd, 'signed.json'))).signatures;
     expect(signature?.keyid).toBe(certificate.toString('base64'));
-    expect(await runCli(['policy', 'check', 'signed.json', '-k', 'cert.pem'], { cwd })).toMatchObject({
+    const { stdout: fingerprint } = await run(
+      'openssl',
+      ['x509', '-in', 'cert.pem', '-noout', '-fingerprint', '-sha256'],
+      { cwd },
+    );
+    const hex = fingerprint.trim().replace(/^.*=/, '').replaceAll(':', '').toLowerCase();
+    const checked = await runCli(['policy', 'check', 'signed.json', '-k', 'cert.pem'], { cwd });
+    expect(checked).toMatchObject({
       code: 0,
+      stdout: expect.stringContaining(`keyid certificate sha256:${hex}\n`),
     });
     expect(await runCli([...args, '-k', 'key.pem', '--certificate', 'cert.pem'], { cwd })).toMatchObject({
       code: 0,

@@ -1,5 +1,6 @@
 // Looking after a policy: lint, explain, update; and extractions that are split over machines.
 
+import { execFileSync } from 'node:child_process';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
@@ -101,33 +102,49 @@ describe('policy explain', () => {
     for (const text of says) expect(answer.stdout).toContain(text);
   });
 
-  test('names the image and the package that a path is from', async () => {
-    const cwd = await files({
-      list: `${OTHER}  /usr/bin/tool\n`,
-      'root/usr/bin/tool': 'hello\n',
-      'root/var/lib/dpkg/info/tool:amd64.list': '/.\n/usr\n/usr/bin\n/bin/tool\n',
-      'root/var/lib/dpkg/info/other.list': '/usr/bin/toolbox\n',
-      'root/var/lib/dpkg/status':
-        'Package: toolbox\nVersion: 9\n\nPackage: tool\nStatus: install ok\nVersion: 1.2-3\n',
-      'root/lib/apk/db/installed': 'P:busybox\nV:1.36\nF:usr/bin\nR:tool\n\nP:x\nV:1\nF:usr\nR:tool\n',
-    });
-    const args = [
-      'policy',
-      'explain',
-      '/usr/bin/tool',
-      '-p',
-      'list',
-      '--image',
-      'root',
-      '--all-owners',
-      '-q',
-    ];
-    const { stdout } = await runCli(args, { cwd });
-    expect(stdout).toContain(`image     sha256:${DIGEST}  /usr/bin/tool in root, not listed\n`);
-    expect(stdout).toContain('package   tool 1.2-3 (dpkg)  /usr/bin/tool in root\n');
-    expect(stdout).toContain('package   busybox 1.36 (apk)  /usr/bin/tool in root\n');
-    expect(await findPackages(join(cwd, 'root'), '/usr/bin/none')).toEqual([]);
+  test.each([
+    { question: 'sha256:abcd', says: 'a digest of sha256 does not have 4 hex digits' },
+    { question: `sha1:${DIGEST}`, says: 'a digest of sha1 does not have 64 hex digits' },
+    { question: `sha999:${DIGEST}`, says: '"sha999" is no hash algorithm' },
+    { question: DIGEST.slice(1), says: 'a digest does not have 63 hex digits' },
+  ])('does not take $question for a path', async ({ question, says }) => {
+    const cwd = await files({ list: `${DIGEST}  /a\n` });
+    const { stdout, stderr, code } = await runCli(['policy', 'explain', question, '-p', 'list'], { cwd });
+    expect({ stdout, code }).toEqual({ stdout: '', code: 2 });
+    expect(stderr).toContain(says);
   });
+
+  test.each(['root', 'root.tar'])(
+    'names the image and the package that a path is from: %s',
+    async (image) => {
+      const cwd = await files({
+        list: `${OTHER}  /usr/bin/tool\n`,
+        'root/usr/bin/tool': 'hello\n',
+        'root/var/lib/dpkg/info/tool:amd64.list': '/.\n/usr\n/usr/bin\n/bin/tool\n',
+        'root/var/lib/dpkg/info/other.list': '/usr/bin/toolbox\n',
+        'root/var/lib/dpkg/status':
+          'Package: toolbox\nVersion: 9\n\nPackage: tool\nStatus: install ok\nVersion: 1.2-3\n',
+        'root/lib/apk/db/installed': 'P:busybox\nV:1.36\nF:usr/bin\nR:tool\n\nP:x\nV:1\nF:usr\nR:tool\n',
+      });
+      execFileSync('tar', ['-C', 'root', '-cf', 'root.tar', '--owner=0', '--group=0', '.'], { cwd });
+      const args = [
+        'policy',
+        'explain',
+        '/usr/bin/tool',
+        '-p',
+        'list',
+        '--image',
+        image,
+        '--all-owners',
+        '-q',
+      ];
+      const { stdout } = await runCli(args, { cwd });
+      expect(stdout).toContain(`image     sha256:${DIGEST}  /usr/bin/tool in ${image}, not listed\n`);
+      expect(stdout).toContain(`package   tool 1.2-3 (dpkg)  /usr/bin/tool in ${image}\n`);
+      expect(stdout).toContain(`package   busybox 1.36 (apk)  /usr/bin/tool in ${image}\n`);
+      expect(await findPackages(join(cwd, image), ['/usr/bin/none'])).toEqual({ owners: [], unread: [] });
+    },
+  );
 });
 
 function report(findings: readonly Partial<Finding>[], more: Partial<Report> = {}): Report {
@@ -300,6 +317,16 @@ describe('extract --shard', () => {
         expect(missing).toMatchObject({ code: 2, stdout: '' });
       }
     }
+  });
+
+  test('files are counted, not names of them', async () => {
+    const cwd = await files({ 'shard-1': `${DIGEST}  /a\n`, 'shard-2': '' });
+    const merge = async (...args: readonly string[]) => runCli(['policy', 'merge', ...args, '-q'], { cwd });
+    expect(await merge('shard-1', 'shard-2', '--expect', '2')).toMatchObject({ code: 0 });
+    const twice = await merge('shard-1', './shard-1', '--expect', '2');
+    expect(twice).toMatchObject({ code: 2, stdout: '' });
+    expect(twice.stderr).toContain('1 file is given, not 2');
+    expect((await merge('shard-*', '--expect', '3')).stderr).toContain('2 files are given, not 3');
   });
 
   test('a path is in one part, whatever the image', async () => {

@@ -43,6 +43,8 @@ pub struct ExtractArguments {
     pub signatures: bool,
     /// Files with certificates that packages have to be signed by; none: signatures are not looked at.
     pub package_keys: Vec<String>,
+    /// Also list the files of what a root filesystem boots.
+    pub boot_files: bool,
     /// Whether files that a package has in `/lib` and the like are below `/usr` once it is installed.
     pub merged_usr: bool,
     /// List what cannot be read instead of stopping.
@@ -142,7 +144,7 @@ fn package_keys(files: &[String]) -> napi::Result<Option<Arc<PackageKeys>>> {
 }
 
 impl ExtractArguments {
-    fn into_options(self) -> napi::Result<ExtractOptions> {
+    pub(crate) fn into_options(self) -> napi::Result<ExtractOptions> {
         let algorithms = self
             .algorithms
             .iter()
@@ -170,6 +172,7 @@ impl ExtractArguments {
                 ..self.limits.into_limits()
             },
             keep_going: self.keep_going,
+            boot_files: self.boot_files,
             threads: usize::try_from(self.threads)
                 .ok()
                 .and_then(NonZeroUsize::new)

@@ -7,6 +7,7 @@ pub mod extract;
 pub mod list;
 pub mod loaded_policy;
 pub mod locate;
+pub mod owners;
 pub mod policy;
 pub mod policy_file;
 pub mod repository;

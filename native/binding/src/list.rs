@@ -10,7 +10,7 @@ use napi::{Env, Task};
 use napi_derive::napi;
 use serde_json::Value;
 
-use crate::control::Control;
+use crate::control::{Control, number};
 use crate::error::{explained, guarded, plain};
 use crate::extract::whole;
 
@@ -124,6 +124,12 @@ pub struct ListPiece {
     pub text: Buffer,
     /// Faults, as JSON text.
     pub faults: String,
+    /// Entries that were read, wanted or not.
+    pub entries: f64,
+    /// How many of those that are wanted have a wrong template hash.
+    pub mismatches: f64,
+    /// The number of the first of them.
+    pub first_mismatch: Option<f64>,
 }
 
 /// Reading on in a list.
@@ -154,6 +160,9 @@ impl Task for NextTask {
         Ok(piece.map(|piece| ListPiece {
             text: piece.text.into(),
             faults: Value::from_iter(piece.faults.iter().map(evidence::describe_fault)).to_string(),
+            entries: number(piece.entries),
+            mismatches: number(piece.mismatches),
+            first_mismatch: piece.first_mismatch.map(number),
         }))
     }
 }

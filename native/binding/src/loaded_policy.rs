@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use ima_assay_core::evidence::{self, read_exclude_list};
+use ima_assay_core::evidence::{self, read_limited_exclude_list};
 use ima_assay_core::path::Escaped;
-use ima_assay_core::policy::exclude::LintKind;
 use ima_assay_core::policy::{
     ListedDigest, Near, Policy, PolicySet, Problem, Section, Shape, SignatureStatus,
 };
@@ -245,34 +244,20 @@ pub struct ExcludePatternRow {
     pub pattern: String,
     /// Its line, counted from 1.
     pub line: f64,
-    /// Whether it excludes every path.
-    pub excludes_everything: bool,
 }
 
-/// Reads an exclude list and compiles its patterns.
+/// Reads an exclude list that a policy is made with, and compiles its patterns.
 ///
 /// # Errors
 /// All bad lines at once.
 #[napi(catch_unwind)]
 pub fn parse_exclude_list(text: Buffer, input: Buffer) -> napi::Result<Vec<ExcludePatternRow>> {
-    let (patterns, set) = read_exclude_list(&text, &input).map_err(|error| explained(&error))?;
-    let lints = set.lint(&[]).map_err(|error| explained(&error))?;
-    let excludes_everything = |index: usize| {
-        lints.iter().any(|lint| {
-            lint.index == index
-                && matches!(
-                    lint.kind,
-                    LintKind::MatchesEverything | LintKind::MatchesEveryPath
-                )
-        })
-    };
-    Ok(patterns
-        .into_iter()
-        .enumerate()
-        .map(|(index, pattern)| ExcludePatternRow {
-            pattern: pattern.text,
+    let set = read_limited_exclude_list(&text, &input).map_err(|error| explained(&error))?;
+    Ok((0..set.len())
+        .filter_map(|index| set.pattern(index))
+        .map(|pattern| ExcludePatternRow {
+            pattern: pattern.text.clone(),
             line: number(pattern.line.unwrap_or(0)),
-            excludes_everything: excludes_everything(index),
         })
         .collect())
 }

@@ -3,7 +3,7 @@ import { checkMachine } from '../../doctor/machine.ts';
 import { flag, many, one } from '../arguments.ts';
 import type { Command, ParsedArguments } from '../command.ts';
 import { exitCodes } from '../exit.ts';
-import { writeData } from '../output.ts';
+import { writeOutput } from '../output.ts';
 import { escapeControls } from '../terminal.ts';
 
 const valued = { type: 'string', requiresArg: true } as const;
@@ -44,7 +44,7 @@ export const command: Command = {
     const text = flag(parsed, 'json')
       ? `${JSON.stringify({ schemaVersion: 1, checks: shown.map(toJson) }, null, 2)}\n`
       : shown.map(draw).join('');
-    await writeData([Buffer.from(text)], { output: one(parsed, 'output'), signal });
+    await writeOutput([Buffer.from(text)], parsed, signal);
     return checks.some(isAmiss) ? exitCodes.findings : exitCodes.done;
   },
 };

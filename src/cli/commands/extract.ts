@@ -6,12 +6,11 @@ import { flag, many, one } from '../arguments.ts';
 import type { Command, ParsedArguments } from '../command.ts';
 import { exitCodes } from '../exit.ts';
 import { declareImageOptions, readImageOptions, readThreads } from '../image-options.ts';
-import { writeData } from '../output.ts';
+import { reportWritten, writeData } from '../output.ts';
 import { readInput } from '../input.ts';
 import { openProgress } from '../progress.ts';
 import { findSources } from '../sources.ts';
 import { reportOmissions, summarise, warn } from '../summary.ts';
-import { formatBytes } from '../terminal.ts';
 import { timestampNow } from '../timestamp.ts';
 
 const formats = ['allowlist', 'runtime-policy', 'json', 'mtree'] as const;
@@ -108,9 +107,7 @@ export const command: Command = {
     const unwritten = text.omitted;
     for (const { problem } of unwritten) warn(`omitted: ${problem}`);
     if (!quiet) summarise(extraction);
-    for (const file of quiet ? [] : written) {
-      process.stderr.write(`wrote ${file.path} (${formatBytes(file.bytes)})\n`);
-    }
+    if (!quiet) reportWritten(written);
     reportOmissions(extraction.sources);
     return extraction.omittedCount + unwritten.length === 0 ? exitCodes.done : exitCodes.undecided;
   },

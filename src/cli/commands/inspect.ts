@@ -1,10 +1,10 @@
 import { inspectImage } from '../../image/extract.ts';
 import type { ImageSummary, Layer } from '../../image/types.ts';
-import { flag, many, one } from '../arguments.ts';
+import { flag, many } from '../arguments.ts';
 import type { Command } from '../command.ts';
 import { exitCodes } from '../exit.ts';
 import { declareImageOptions, readImageOptions } from '../image-options.ts';
-import { writeData } from '../output.ts';
+import { writeOutput } from '../output.ts';
 import { openProgress } from '../progress.ts';
 import { findSources } from '../sources.ts';
 import { describeSkips, escapeControls, formatBytes, plural } from '../terminal.ts';
@@ -40,7 +40,7 @@ export const command: Command = {
     const text = flag(parsed, 'json')
       ? `${JSON.stringify({ schemaVersion: 1, sources: summaries }, null, 2)}\n`
       : summaries.map(drawSummary).join('\n');
-    await writeData([Buffer.from(text)], { output: one(parsed, 'output'), signal });
+    await writeOutput([Buffer.from(text)], parsed, signal);
     return summaries.every(({ omitted }) => omitted.count === 0) ? exitCodes.done : exitCodes.undecided;
   },
 };

@@ -1,12 +1,12 @@
 import type { Argv } from 'yargs';
-import { readPieces } from '../../measurement-list/open.ts';
+import { type ListText, readPieces } from '../../measurement-list/open.ts';
 import { describeMeasurementList, replayMeasurementList } from '../../measurement-list/replay.ts';
 import type { ListFault } from '../../measurement-list/types.ts';
 import { UsageError } from '../../usage.ts';
 import { flag, many, one, wholeNumber } from '../arguments.ts';
 import type { Command, ParsedArguments } from '../command.ts';
 import { exitCodes } from '../exit.ts';
-import { writeData } from '../output.ts';
+import { writeOutput } from '../output.ts';
 import { escapeControls, formatCount } from '../terminal.ts';
 
 function declareCommon(yargs: Argv): Argv {
@@ -52,18 +52,14 @@ const show: Command = {
       path: one(parsed, 'path'),
       violations: flag(parsed, 'violations'),
     };
+    if (filter.to !== undefined && filter.to < (filter.from ?? 1)) {
+      throw new UsageError('ARGUMENT_INVALID', {
+        problem: `no entry is from ${filter.from ?? 1} to ${filter.to}`,
+        hint: 'entries count from 1, and --to is not before --from',
+      });
+    }
     const face = flag(parsed, 'json') ? 'json' : 'text';
-    let faults = 0;
-    const pieces = readPieces(many(parsed, 'list'), face, { filter, signal });
-    const text = (async function* () {
-      for await (const piece of pieces) {
-        for (const fault of piece.faults) reportFault(fault);
-        faults += piece.faults.length;
-        yield piece.text;
-      }
-    })();
-    await writeData(text, { output: one(parsed, 'output'), signal });
-    return faults === 0 ? exitCodes.done : exitCodes.undecided;
+    return writeList(readPieces(many(parsed, 'list'), face, { filter, signal }), parsed, signal);
   },
 };
 
@@ -89,11 +85,7 @@ const convert: Command = {
     }
     const to = one(parsed, 'to') === 'binary' ? 'binary' : 'ascii';
     const pieces = readPieces(many(parsed, 'list'), to, { signal }, one(parsed, 'bank'));
-    const text = (async function* () {
-      for await (const piece of pieces) yield piece.text;
-    })();
-    await writeData(text, { output: one(parsed, 'output'), signal });
-    return exitCodes.done;
+    return writeList(pieces, parsed, signal);
   },
 };
 
@@ -127,17 +119,11 @@ const replay: Command = {
     const text = flag(parsed, 'json')
       ? `${JSON.stringify(result)}\n`
       : lines.map((line) => `${line}\n`).join('');
-    await writeData([Buffer.from(text)], { output: one(parsed, 'output'), signal });
+    await writeOutput([Buffer.from(text)], parsed, signal);
     for (const fault of result.faults?.first ?? []) reportFault(fault);
-    if (result.mismatches !== undefined) {
-      reportFault({
-        code: 'TEMPLATE_HASH_MISMATCH',
-        problem: `template hashes that are not those of the fields: ${result.mismatches} of ${result.entries}, the first in entry ${result.firstMismatch}; replayed is what the fields give`,
-        hint: '`ima-assay verify` says of each what is wrong',
-      });
-    }
-    if (result.faults !== undefined) return exitCodes.undecided;
-    return result.mismatches === undefined ? exitCodes.done : exitCodes.findings;
+    const { entries, mismatches = 0, firstMismatch, faults } = result;
+    const note = '; replayed is what the fields give';
+    return judge({ entries, faults: faults?.count ?? 0, mismatches, firstMismatch, note });
   },
 };
 
@@ -153,8 +139,9 @@ const stats: Command = {
       : Object.entries<Count>({ ...result })
           .map(drawCount)
           .join('');
-    await writeData([Buffer.from(text)], { output: one(parsed, 'output'), signal });
-    return Object.keys(result.faults).length === 0 ? exitCodes.done : exitCodes.undecided;
+    await writeOutput([Buffer.from(text)], parsed, signal);
+    const { TEMPLATE_HASH_MISMATCH: mismatches = 0, ...faults } = result.faults;
+    return judge({ entries: result.entries, faults: Object.keys(faults).length, mismatches });
   },
 };
 
@@ -167,6 +154,62 @@ function drawCount([name, value]: readonly [string, Count]): string {
   if (typeof value === 'string') return `${words}: ${value}\n`;
   const parts = Object.entries(value).map(([key, count]) => `${escapeControls(key)} ${formatCount(count)}`);
   return parts.length === 0 ? '' : `${words}: ${parts.join(', ')}\n`;
+}
+
+/** Writes a list piece by piece, and says what is wrong with it. Returns the exit code. */
+async function writeList(
+  pieces: AsyncIterable<ListText>,
+  parsed: ParsedArguments,
+  signal: AbortSignal,
+): Promise<number> {
+  let [entries, faults, mismatches] = [0, 0, 0];
+  let firstMismatch: number | undefined;
+  const text = (async function* () {
+    for await (const piece of pieces) {
+      for (const fault of piece.faults) reportFault(fault);
+      entries += piece.entries;
+      faults += piece.faults.length;
+      mismatches += piece.mismatches;
+      firstMismatch ??= piece.firstMismatch;
+      yield piece.text;
+    }
+  })();
+  await writeOutput(text, parsed, signal);
+  return judge({ entries, faults, mismatches, firstMismatch });
+}
+
+/** Says what a whole list has wrong, and gives the exit code. What could not be read counts for more than what is wrong. */
+function judge({
+  entries,
+  faults,
+  mismatches,
+  firstMismatch,
+  note = '',
+}: {
+  readonly entries: number;
+  readonly faults: number;
+  readonly mismatches: number;
+  readonly firstMismatch?: number | undefined;
+  /** What was made of such entries. */
+  readonly note?: string;
+}): number {
+  if (mismatches > 0) {
+    const first = firstMismatch === undefined ? '' : `, the first in entry ${firstMismatch}`;
+    reportFault({
+      code: 'TEMPLATE_HASH_MISMATCH',
+      problem: `template hashes that are not those of the fields: ${mismatches} of ${entries}${first}${note}`,
+      hint: 'the list was altered or its copy was damaged; `ima-assay verify` says of each what is wrong',
+    });
+  }
+  if (faults > 0) return exitCodes.undecided;
+  if (entries === 0) {
+    reportFault({
+      code: 'LIST_TRUNCATED',
+      problem: 'the list has no entries: every kernel with IMA measures its own start',
+      hint: 'read the file of securityfs to its end, as root',
+    });
+  }
+  return mismatches > 0 || entries === 0 ? exitCodes.findings : exitCodes.done;
 }
 
 function reportFault({ problem, code, hint }: Pick<ListFault, 'code' | 'hint' | 'problem'>): void {

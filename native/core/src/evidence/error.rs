@@ -75,13 +75,14 @@ const MAX_LISTED: usize = 20;
 
 /// One message for all bad patterns: whoever mends the list wants to see them at once.
 fn list(errors: &[ExcludeError]) -> String {
-    let shown = errors.iter().take(MAX_LISTED).map(|error| {
-        let text = error.to_string();
-        match error.place().line {
-            Some(line) if !text.starts_with("line ") => format!("line {line}: {text}"),
-            _ => text,
-        }
-    });
+    // The line of a single one is a part of the place.
+    let shown = errors
+        .iter()
+        .take(MAX_LISTED)
+        .map(|error| match error.place().line {
+            Some(line) if errors.len() > 1 => format!("line {line}: {error}"),
+            _ => error.to_string(),
+        });
     let mut all: Vec<String> = shown.collect();
     let left = errors.len().saturating_sub(all.len());
     if left > 0 {
@@ -106,9 +107,10 @@ impl Explain for EvidenceError {
         let (input, inner) = match self {
             Self::Unreadable { input, .. } | Self::PolicyUntrusted { input, .. } => (input, Place::default()),
             Self::Malformed { input, error } => (input, error.place()),
-            Self::Excludes { input, errors } => {
-                (input, errors.first().map(Explain::place).unwrap_or_default())
-            }
+            Self::Excludes { input, errors } => match errors.as_slice() {
+                [error] => (input, error.place()),
+                _ => (input, Place::default()),
+            },
             Self::Cancelled => return Place::default(),
             Self::Verify { list, error } => (list, error.place()),
         };

@@ -69,6 +69,12 @@ pub struct Piece {
     pub text: Vec<u8>,
     /// What stood between them and is no entry.
     pub faults: Vec<Fault>,
+    /// Entries that were read for it, wanted or not.
+    pub entries: u64,
+    /// How many of those that are wanted have a wrong template hash.
+    pub mismatches: u64,
+    /// The number of the first of them.
+    pub first_mismatch: Option<u64>,
 }
 
 /// A list that is read piece by piece.
@@ -122,9 +128,15 @@ impl ListStream {
             match item {
                 None => self.has_ended = true,
                 Some(Item::Entry(entry)) => {
+                    piece.entries = piece.entries.saturating_add(1);
                     if filter.to.is_some_and(|to| entry.number() > to) {
                         self.has_ended = true;
                     } else if filter.wants(&entry) {
+                        let (entry, differs) = entry.with_hash_checked();
+                        if differs {
+                            piece.mismatches = piece.mismatches.saturating_add(1);
+                            piece.first_mismatch.get_or_insert(entry.number());
+                        }
                         write(&entry, show, &self.name, &mut piece.text)?;
                     }
                 }
@@ -134,7 +146,7 @@ impl ListStream {
                 Some(Item::Fault(fault)) => piece.faults.push(fault),
             }
         }
-        let is_empty = piece.text.is_empty() && piece.faults.is_empty();
+        let is_empty = piece.entries == 0 && piece.faults.is_empty();
         Ok(Some(piece).filter(|_| !(is_empty && self.has_ended)))
     }
 }

@@ -16,7 +16,7 @@ use ima_assay_digest::Control;
 pub use error::EvidenceError;
 pub use list::{Filter, ListStream, Piece, Show, describe_fault, list_stats, replay_list};
 pub use parts::{Files, QuoteFiles, QuoteForm};
-pub use read::read_exclude_list;
+pub use read::{read_exclude_list, read_limited_exclude_list};
 
 pub(crate) use read::Reader as FileReader;
 

@@ -9,7 +9,7 @@ use super::error::EvidenceError;
 use super::parts::{Files, QuoteFiles, QuoteForm};
 use crate::input::Input;
 use crate::pcr::{PcrContext, PcrValues, parse_pcr_values};
-use crate::policy::exclude::{ExcludeLimits, ExcludePattern, ExcludeSet, parse_exclude_list};
+use crate::policy::exclude::{ExcludeError, ExcludeLimits, ExcludePattern, ExcludeSet};
 use crate::policy::{Policy, ReadLimits, ReadOptions, SignatureStatus};
 use crate::quote::{Accepted, Attest, AttestationKey, KeylimeAnswer, KeylimeQuote, QuoteSignature};
 use crate::signature::{Envelope, EnvelopeKey, EnvelopeOutcome, EnvelopeRefusal, Keyring, Provenance};
@@ -201,13 +201,25 @@ pub fn read_exclude_list(
     text: &[u8],
     input: &[u8],
 ) -> Result<(Vec<ExcludePattern>, ExcludeSet), EvidenceError> {
-    let bad = |errors| EvidenceError::Excludes {
+    let set =
+        ExcludeSet::parse(text, &ExcludeLimits::default()).map_err(|errors| bad_excludes(input, errors))?;
+    let patterns = (0..set.len()).filter_map(|index| set.pattern(index).cloned());
+    Ok((patterns.collect(), set))
+}
+
+/// Reads an exclude list that a policy is made with: it must not match every path.
+///
+/// # Errors
+/// [`EvidenceError::Excludes`] of this input.
+pub fn read_limited_exclude_list(text: &[u8], input: &[u8]) -> Result<ExcludeSet, EvidenceError> {
+    ExcludeSet::parse_limited(text, &ExcludeLimits::default()).map_err(|errors| bad_excludes(input, errors))
+}
+
+fn bad_excludes(input: &[u8], errors: Vec<ExcludeError>) -> EvidenceError {
+    EvidenceError::Excludes {
         input: input.to_vec(),
         errors,
-    };
-    let patterns = parse_exclude_list(text).map_err(bad)?;
-    let set = ExcludeSet::new(patterns.clone(), &ExcludeLimits::default()).map_err(bad)?;
-    Ok((patterns, set))
+    }
 }
 
 pub(crate) fn read_policy(

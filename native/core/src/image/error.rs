@@ -6,6 +6,7 @@ use super::disk::DiskError;
 use super::initramfs::InitramfsError;
 use super::oci::OciError;
 use super::package::PackageError;
+use super::packed::PackedError;
 use super::tar::TarError;
 use super::uki::UkiError;
 use crate::error::{Explain, Place};
@@ -50,9 +51,11 @@ pub enum ImageError {
     /// A directory that holds the layers of a container image, not its files, in a form of its own.
     #[error("the directory is what skopeo writes as dir:, which is not read")]
     ContainerImage,
-    /// Standard input went on beyond [`super::Limits::max_spooled_bytes`].
-    #[error("standard input has more than {limit} bytes")]
+    /// What has to be kept in a temporary file went on beyond [`super::Limits::max_spooled_bytes`].
+    #[error("{} has more than {limit} bytes", if name == b"-" { "standard input".to_owned() } else { Escaped(name).to_string() })]
     InputTooLarge {
+        /// What it is called; `-` is standard input.
+        name: Vec<u8>,
         /// The limit.
         limit: u64,
     },
@@ -116,6 +119,9 @@ pub enum ImageError {
     /// A package cannot be read.
     #[error(transparent)]
     Package(#[from] PackageError),
+    /// A compressed disk cannot be unpacked.
+    #[error(transparent)]
+    Packed(#[from] PackedError),
     /// An archive cannot be read, or programs would unpack it in different ways.
     #[error(transparent)]
     Tar(#[from] TarError),
@@ -158,6 +164,7 @@ impl Explain for ImageError {
             Self::Initramfs(error) => error.code(),
             Self::Oci(error) => error.code(),
             Self::Package(error) => error.code(),
+            Self::Packed(error) => error.code(),
             Self::Tar(error) => error.code(),
             Self::Uki(error) => error.code(),
         }
@@ -190,6 +197,7 @@ impl Explain for ImageError {
             Self::Initramfs(error) => error.place(),
             Self::Oci(error) => error.place(),
             Self::Package(error) => error.place(),
+            Self::Packed(error) => error.place(),
             Self::Tar(error) => error.place(),
             Self::Uki(error) => error.place(),
         }
@@ -207,12 +215,17 @@ impl Explain for ImageError {
             },
             Self::Cancelled | Self::Stopped | Self::SharesUnreadable { .. } => None,
             Self::UnknownFormat { .. } => Some(
-                "an initramfs, a UKI, a tar archive, a container image, a package, a disk image (raw or qcow2) or a directory is expected",
+                "an initramfs, a UKI, a tar archive, a container image, a package, a disk image or a directory is expected",
             ),
             Self::FormatUnread { hint, .. } => Some(hint),
             Self::Empty => Some("check how the file was copied"),
             Self::ContainerImage => Some("copy it into an OCI layout: skopeo copy dir:DIRECTORY oci:LAYOUT"),
-            Self::InputTooLarge { .. } => Some("save it to a file, or raise --limit max-spooled-bytes"),
+            Self::InputTooLarge { name, .. } if name == b"-" => {
+                Some("save it to a file, or raise --limit max-spooled-bytes")
+            }
+            Self::InputTooLarge { .. } => {
+                Some("if the image is meant to be so, raise --limit max-spooled-bytes")
+            }
             Self::Changed { .. } => {
                 Some("extract from a copy or a snapshot, or leave it out with --keep-going")
             }
@@ -232,6 +245,7 @@ impl Explain for ImageError {
             Self::Initramfs(error) => error.hint(),
             Self::Oci(error) => error.hint(),
             Self::Package(error) => error.hint(),
+            Self::Packed(error) => error.hint(),
             Self::Tar(error) => error.hint(),
             Self::Uki(error) => error.hint(),
         }

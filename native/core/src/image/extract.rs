@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 
 use ima_assay_digest::{Algorithm, Control, Digest, Outcome, PoolOptions, Submit, hash_all};
 
+use super::boot::{self, BootFile};
 use super::{
     Content, ContentId, File, ImageError, Limits, Note, Scan, Selection, Sink, Skip, Source, Summary,
 };
@@ -25,6 +26,8 @@ pub struct ExtractOptions {
     pub keep_going: bool,
     /// Hashing threads beside the one that reads the image.
     pub threads: NonZeroUsize,
+    /// Also list the files of what a root filesystem boots: of the initramfs files and UKIs in it.
+    pub boot_files: bool,
 }
 
 impl Default for ExtractOptions {
@@ -35,6 +38,18 @@ impl Default for ExtractOptions {
             limits: Limits::default(),
             keep_going: false,
             threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+            boot_files: true,
+        }
+    }
+}
+
+impl ExtractOptions {
+    /// How what an image boots is extracted: it is taken whole, by the machine that has the file in its part.
+    fn of_boot_file(&self) -> Self {
+        Self {
+            selection: Selection::new([], []),
+            boot_files: false,
+            ..self.clone()
         }
     }
 }
@@ -44,7 +59,7 @@ impl Default for ExtractOptions {
 pub struct Extraction {
     /// The digests, each with its origin.
     pub allowlist: Allowlist,
-    /// One for each image, in the order given: the origins of `allowlist`.
+    /// One for each image, in the order given, and behind it one for each file that it boots: the origins of `allowlist`.
     pub sources: Vec<Summary>,
 }
 
@@ -94,7 +109,7 @@ pub fn extract(
             input: name.clone(),
             error,
         };
-        let mut summary =
+        let (mut summary, inside) =
             extract_one(name, source.as_ref(), options, control, &mut builder).map_err(error)?;
         // A part may be empty.
         if summary.files == 0 && summary.omitted_count == 0 && options.selection.shard.is_none() {
@@ -106,6 +121,23 @@ pub fn extract(
         }
         summary.name.clone_from(name);
         summaries.push(summary);
+        let options = options.of_boot_file();
+        for BootFile { path, source } in inside {
+            let name = [name.as_slice(), b":", &path].concat();
+            announce(std::iter::once(source.as_ref()), control);
+            let mut summary = match extract_one(&name, source.as_ref(), &options, control, &mut builder) {
+                Ok((summary, _)) => summary,
+                Err(error) if options.keep_going && !matches!(error, ImageError::Cancelled) => {
+                    builder.new_origin(&name);
+                    let mut summary = Summary::default();
+                    summary.omit(error);
+                    summary
+                }
+                Err(error) => return Err(SourceError { input: name, error }),
+            };
+            summary.name = name;
+            summaries.push(summary);
+        }
     }
     Ok(Extraction {
         allowlist: builder.build(),
@@ -150,7 +182,20 @@ pub fn inspect(
     for file in &collector.files {
         collector.summary.count(file);
     }
-    Ok(collector.summary)
+    let Collector {
+        files, mut summary, ..
+    } = collector;
+    let boot_files =
+        look_inside(source, &scan, &files, options, &mut summary).map_err(|error| SourceError {
+            input: name.to_vec(),
+            error,
+        })?;
+    for BootFile { path, source } in boot_files {
+        let name = [name, b":", &path].concat();
+        let inside = inspect(&name, source.as_ref(), &options.of_boot_file(), control)?;
+        summary.take_in(inside, &path);
+    }
+    Ok(summary)
 }
 
 /// Says how much there is to read, if all sources know it: a share of some of it would mislead.
@@ -165,7 +210,7 @@ fn extract_one<'s>(
     options: &ExtractOptions,
     control: &Control,
     builder: &mut Builder,
-) -> Result<Summary, ImageError> {
+) -> Result<(Summary, Vec<BootFile>), ImageError> {
     let pool = PoolOptions {
         algorithms: &options.algorithms,
         threads: options.threads,
@@ -200,6 +245,7 @@ fn extract_one<'s>(
         });
     }
     let (files, signatures, mut summary) = scanned?;
+    let boot_files = look_inside(source, &scan, &files, options, &mut summary)?;
     let origin = builder.new_origin(name);
     let sysroots = match source.is_root_filesystem() {
         true => options.selection.sysroots.as_slice(),
@@ -242,7 +288,28 @@ fn extract_one<'s>(
             None => return Err(ImageError::Stopped),
         }
     }
-    Ok(summary)
+    Ok((summary, boot_files))
+}
+
+/// Notes what files of an image say of its list, and gives those that it boots.
+fn look_inside(
+    source: &dyn Source,
+    scan: &Scan<'_>,
+    files: &[File],
+    options: &ExtractOptions,
+    summary: &mut Summary,
+) -> Result<Vec<BootFile>, ImageError> {
+    match boot::look_inside(source, scan, files, options.boot_files) {
+        Ok(inside) => {
+            inside.notes.into_iter().for_each(|note| summary.note(note));
+            Ok(inside.boot_files)
+        }
+        Err(error) if options.keep_going && !matches!(error, ImageError::Cancelled) => {
+            summary.omit(error);
+            Ok(Vec::new())
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// Says that a part of an image was named in vain.

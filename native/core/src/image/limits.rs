@@ -27,7 +27,7 @@ pub struct Limits {
     pub max_symlinks: usize,
     /// Memory a decompressor may use for its window, in bytes. Default 128 MiB, the kernel's for zstd.
     pub max_window_bytes: u64,
-    /// Bytes of standard input kept in a temporary file. Default 64 GiB.
+    /// Bytes of standard input, or of a compressed disk, kept in a temporary file. Default 64 GiB.
     pub max_spooled_bytes: u64,
     /// Where files may lie that an image is not whole without, beside the image's own directory. Default none.
     pub backing_directory: Option<PathBuf>,

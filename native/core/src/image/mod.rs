@@ -10,6 +10,8 @@
 //!        ──file(path, content)──► Sink ────────────────────────────────────────┴─► Allowlist
 //! ```
 
+mod boot;
+mod collect;
 mod compression;
 mod cursor;
 pub mod disk;
@@ -22,12 +24,14 @@ mod limits;
 pub mod oci;
 mod open;
 pub mod package;
+mod packed;
 mod rootfs;
 mod selection;
 mod shard;
 mod signature;
 mod summary;
 pub mod tar;
+mod temporary;
 #[cfg(test)]
 mod testing;
 mod tree;
@@ -38,6 +42,7 @@ pub use error::ImageError;
 pub use extract::{ExtractOptions, Extraction, SourceError, extract, inspect};
 pub use limits::Limits;
 pub use open::open;
+pub use packed::PackedError;
 pub use selection::{DEFAULT_SKIPPED_PATHS, Selection, Skip};
 pub use shard::Shard;
 pub use summary::{MAX_LISTED, Summary};

@@ -7,15 +7,19 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::compression::Compression;
 use super::disk::{self, Disk};
 use super::initramfs::{self, Initramfs};
 use super::oci::{self, Container};
 use super::package::{self, Deb, Repository, Rpm};
-use super::tar::Tar;
+use super::packed::{self, Spooled};
+use super::tar;
+use super::temporary;
 use super::uki::{self, Uki};
 use super::unread;
-use super::{ImageError, Limits, Source, SourceError, Tree};
+use super::{ImageError, Limits, Note, Source, SourceError, Tree};
 use crate::input::{Input, STANDARD_INPUT};
+use crate::path::Escaped;
 use ima_assay_digest::Control;
 
 /// Bytes looked at to tell a format: btrfs has its mark behind 64 KiB.
@@ -132,8 +136,19 @@ fn open_file(
         return Err(ImageError::Empty);
     }
     // Anything compressed may be an initramfs; what has to be unpacked to be told comes first.
-    if let Some(compression) = Tar::detect(&file, &head, limits).filter(|_| !uki::looks_like(&head)) {
+    let compression = Compression::detect(&head).filter(|_| !uki::looks_like(&head));
+    let unpacked = compression.map(|compression| packed::head(&file, compression, HEAD_BYTES, limits));
+    if tar::looks_like(unpacked.as_deref().unwrap_or(&head)) && !uki::looks_like(&head) {
         return oci::open(file, name.to_vec(), compression, limits, control);
+    }
+    if let (Some(compression), Some(true)) = (compression, unpacked.as_deref().map(is_disk)) {
+        return Ok(Box::new(open_packed_disk(
+            &file,
+            name,
+            compression,
+            limits,
+            control,
+        )?));
     }
     // Zeros may stand in front of an initramfs as in front of a CD's first volume.
     let starts_empty = head.iter().take(1024).all(|&byte| byte == 0);
@@ -152,30 +167,55 @@ fn open_file(
     }
 }
 
+/// Whether what a file unpacks to starts like a disk, and not like an initramfs.
+fn is_disk(head: &[u8]) -> bool {
+    let is_cpio = head.starts_with(b"0707");
+    !is_cpio && (disk::looks_like_btrfs(head) || (!initramfs::looks_like(head) && disk::looks_like(head)))
+}
+
+/// A disk has to be read in any order, and what is compressed can be read in one alone.
+fn open_packed_disk(
+    file: &File,
+    name: &[u8],
+    compression: Compression,
+    limits: &Limits,
+    control: &Control,
+) -> Result<Disk, ImageError> {
+    let Spooled {
+        file,
+        directory,
+        written_bytes,
+    } = packed::spool_disk(file, name, compression, limits, control)?;
+    let disk = open_disk(file, name, limits)?;
+    let note = Note {
+        code: "DISK_UNPACKED",
+        path: None,
+        offset_bytes: None,
+        text: format!(
+            "unpacked into a temporary file without a name in {}, {written_bytes} bytes without its holes",
+            Escaped(&directory),
+        ),
+    };
+    Ok(disk.unpacked_from(compression, note))
+}
+
 fn open_disk(file: File, name: &[u8], limits: &Limits) -> Result<Disk, ImageError> {
     let path = Some(Path::new(OsStr::from_bytes(name))).filter(|_| name != STANDARD_INPUT);
     Disk::open(file, path, limits.backing_directory.as_deref())
 }
 
-/// Keeps standard input in a temporary file without a name, since formats want to look back.
+/// Keeps standard input in a temporary file.
 fn spool(limit: u64, control: &Arc<Control>) -> Result<File, ImageError> {
-    let failed = |path: &[u8], error| ImageError::Io {
-        path: path.to_vec(),
+    let input = Input::open(STANDARD_INPUT, control);
+    let mut input = input.map_err(|error| ImageError::Io {
+        path: STANDARD_INPUT.to_vec(),
         error,
-    };
-    let directory = std::env::temp_dir();
-    let mut file =
-        tempfile::tempfile_in(&directory).map_err(|error| failed(directory.as_os_str().as_bytes(), error))?;
-    let input = Input::open(STANDARD_INPUT, control).map_err(|error| failed(STANDARD_INPUT, error))?;
-    let copied = io::copy(&mut input.take(limit.saturating_add(1)), &mut file);
-    if control.is_cancelled() {
-        return Err(ImageError::Cancelled);
+    })?;
+    let kept = temporary::keep(&mut input, STANDARD_INPUT, limit);
+    match control.is_cancelled() {
+        true => Err(ImageError::Cancelled),
+        false => kept,
     }
-    if copied.map_err(|error| failed(STANDARD_INPUT, error))? > limit {
-        return Err(ImageError::InputTooLarge { limit });
-    }
-    file.rewind().map_err(|error| failed(STANDARD_INPUT, error))?;
-    Ok(file)
 }
 
 #[cfg(test)]
@@ -190,11 +230,8 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path();
         for (tools, line, what) in [
-            (&["qemu-img"][..], "qemu-img create -q -f vmdk image 4M", "VMDK"),
-            (&["qemu-img"], "qemu-img create -q -f vdi image 4M", "VDI"),
-            (&["qemu-img"], "qemu-img create -q -f vpc image 4M", "VHD"),
-            (&["qemu-img"], "qemu-img create -q -f vhdx image 4M", "VHDX"),
-            (&["mkswap"], "mkswap -q image", "swap"),
+            (&["mkswap"][..], "mkswap -q image", "swap"),
+            (&["mkudffs"], "mkudffs --utf8 image", "UDF"),
         ] {
             if !tools.iter().all(|tool| has_tool(tool)) {
                 continue;

@@ -59,6 +59,30 @@ impl Summary {
         }
     }
 
+    /// Adds what is inside a file of the image as one of its layers.
+    pub(super) fn take_in(&mut self, inside: Self, path: &[u8]) {
+        self.files = self.files.saturating_add(inside.files);
+        self.bytes = self.bytes.saturating_add(inside.bytes);
+        for (skip, more) in inside.skipped {
+            let count = self.skipped.entry(skip).or_default();
+            *count = count.saturating_add(more);
+        }
+        // Beyond those that are kept there may be more of both.
+        let listed = |len: usize| u64::try_from(len).unwrap_or(u64::MAX);
+        let omitted = inside.omitted_count.saturating_sub(listed(inside.omitted.len()));
+        let notes = inside.note_count.saturating_sub(listed(inside.notes.len()));
+        self.omitted_count = self.omitted_count.saturating_add(omitted);
+        self.note_count = self.note_count.saturating_add(notes);
+        inside.omitted.into_iter().for_each(|error| self.omit(error));
+        inside.notes.into_iter().for_each(|note| self.note(note));
+        let mut layer = inside.layer;
+        layer.offset_bytes = None;
+        layer
+            .facts
+            .insert(0, ("path", Fact::Text(Escaped(path).to_string())));
+        self.layer.layers.push(layer);
+    }
+
     /// The summary as JSON: the objects of `sources` in the JSON form of an allowlist.
     #[must_use]
     pub fn to_json(&self) -> Value {

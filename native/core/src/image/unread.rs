@@ -1,30 +1,18 @@
 //! Formats that are told by their mark and not read, so that an error can name them.
 
-const CONVERT: &str = "convert it first: `qemu-img convert -O qcow2 IMAGE disk.qcow2`";
 const MOUNT: &str = "mount it and give the directory";
 
 /// What it is called, where its mark stands, the mark, and what to do with it.
 type Row = (&'static str, usize, &'static [u8], &'static str);
 
-const ROWS: [Row; 9] = [
-    ("a VMDK disk", 0, b"KDMV", CONVERT),
-    ("a VMDK disk", 0, b"# Disk DescriptorFile", CONVERT),
-    ("a VDI disk", 0x40, b"\x7f\x10\xda\xbe", CONVERT),
-    ("a VHD disk", 0, b"conectix", CONVERT),
-    ("a VHDX disk", 0, b"vhdxfile", CONVERT),
+const ROWS: [Row; 3] = [
     (
         "encrypted with LUKS",
         0,
         b"LUKS\xba\xbe",
         "open it with `cryptsetup`, and give the directory that it is mounted on",
     ),
-    (
-        "an EROFS filesystem",
-        1024,
-        b"\xe2\xe1\xf5\xe0",
-        "unpack it with `fsck.erofs --extract=DIRECTORY`, and give the directory",
-    ),
-    ("an ISO 9660 filesystem", 0x8001, b"CD001", MOUNT),
+    ("a UDF filesystem", 0x8001, b"BEA01", MOUNT),
     ("swap space", 4086, b"SWAPSPACE2", "it has no files"),
 ];
 

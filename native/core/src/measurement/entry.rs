@@ -210,6 +210,16 @@ impl<'a> Entry<'a> {
         self.check_against(computed.flatten().as_ref())
     }
 
+    /// The entry with a wrong template hash among its faults, for whoever shows it; and whether it has one.
+    #[must_use]
+    pub fn with_hash_checked(mut self) -> (Self, bool) {
+        let differs = self.check() == Check::Differs;
+        if differs {
+            self.problem = self.problem.or(Some(Problem::HashDiffers));
+        }
+        (self, differs)
+    }
+
     /// What a recomputed template hash says.
     pub(super) fn check_against(&self, computed: Option<&Digest>) -> Check {
         if self.is_violation {

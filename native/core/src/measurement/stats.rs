@@ -3,7 +3,8 @@
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
 
-use super::entry::Item;
+use super::entry::{Check, Item};
+use super::fault::Problem;
 use super::template::FieldId;
 
 /// Names counted apart; a list can make up any number of them.
@@ -28,7 +29,7 @@ pub struct Stats {
     pub pcrs: Counts<u32>,
     /// Entries by the name of the file digest's algorithm; empty where it has none.
     pub algorithms: Counts<Vec<u8>>,
-    /// Faults by the code of the finding.
+    /// Faults by the code of the finding, wrong template hashes among them.
     pub faults: Counts<&'static str>,
 }
 
@@ -89,6 +90,9 @@ impl Stats {
         }
         if let Some(fault) = entry.fault() {
             self.faults.add(&fault.problem.code());
+        }
+        if entry.check() == Check::Differs {
+            self.faults.add(&Problem::HashDiffers.code());
         }
     }
 }

@@ -7,7 +7,7 @@ use ima_assay_digest::{Algorithm, Control, Digest};
 use super::stopped_or;
 use crate::allowlist::Allowlist;
 use crate::error::Explain as _;
-use crate::evidence::{EvidenceError, FileReader, open_list, read_exclude_list};
+use crate::evidence::{EvidenceError, FileReader, open_list, read_limited_exclude_list};
 use crate::measurement::{Item, Limits, Reader};
 use crate::policy::Section;
 use crate::policy::compose::{Choices, Draft, ListWants, OriginKind, Tally, compile_excludes};
@@ -107,26 +107,22 @@ pub fn compose_files(
         draft.add_digest(*section, name, digest, origin);
     }
     for name in &sources.exclude_lists {
-        let (patterns, set) = read_exclude_list(&reader.small(name)?, name)?;
-        draft
-            .add_excludes(name, OriginKind::ExcludeList, &patterns, &set)
-            .map_err(|error| EvidenceError::malformed(name, error))?;
+        let set = read_limited_exclude_list(&reader.small(name)?, name)?;
+        draft.add_excludes(name, OriginKind::ExcludeList, &set);
     }
     let patterns: Vec<ExcludePattern> = sources
         .excludes
         .iter()
         .map(|pattern| ExcludePattern::from(pattern.as_str()))
         .collect();
-    let set = ExcludeSet::new(patterns.clone(), &ExcludeLimits::default()).map_err(|errors| {
+    let set = ExcludeSet::new_limited(patterns, &ExcludeLimits::default()).map_err(|errors| {
         EvidenceError::Excludes {
             input: EXCLUDE_OPTION.to_vec(),
             errors,
         }
     })?;
-    if !patterns.is_empty() {
-        draft
-            .add_excludes(EXCLUDE_OPTION, OriginKind::Request, &patterns, &set)
-            .map_err(|error| EvidenceError::malformed(EXCLUDE_OPTION, error))?;
+    if !set.is_empty() {
+        draft.add_excludes(EXCLUDE_OPTION, OriginKind::Request, &set);
     }
     for name in &sources.keys {
         draft

@@ -158,7 +158,7 @@ impl Explain for KeyError {
             Self::Der { .. } | Self::Pem { .. } | Self::Malformed { .. } => {
                 "the file is cut or damaged; write it anew, for example with openssl x509 or openssl pkey"
             }
-            Self::Private => "keep it where it is and give its public part: openssl pkey -in KEY -pubout",
+            Self::Private => "keep it where it is and give its public half: `openssl pkey -in KEY -pubout`",
             Self::KindUnsupported { .. } => "RSA, ECDSA and SM2 keys can be used",
             Self::CurveUnsupported { .. } => "P-256, P-384, P-521, secp256k1 and SM2 can be used",
             Self::RsaSize { .. } | Self::TooLarge { .. } => "check that the file is what it is given for",

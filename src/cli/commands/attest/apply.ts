@@ -3,7 +3,7 @@ import { AssayError } from '../../../error.ts';
 import { flag, one } from '../../arguments.ts';
 import type { Command } from '../../command.ts';
 import { exitCodeOf, exitCodes, reportError } from '../../exit.ts';
-import { writeData } from '../../output.ts';
+import { writeOutput } from '../../output.ts';
 import { declarePlan, readPlanOptions } from '../../plan-options.ts';
 import { escapeControls } from '../../terminal.ts';
 
@@ -36,10 +36,8 @@ export const command: Command = {
     const text = isJson
       ? `${JSON.stringify({ event: 'end', steps: results.map(({ step, state }) => ({ step, state })) })}\n`
       : results.map(drawResult).join('');
-    await writeData([Buffer.from(text)], {
-      output: one(parsed, 'output'),
-      signal: new AbortController().signal,
-    });
+    // What was done is written even after an interrupt.
+    await writeOutput([Buffer.from(text)], parsed, new AbortController().signal);
     if (signal.aborted) return exitCodes.interrupted;
     if (failures.length === 0) return exitCodes.done;
     const codes = failures.map(({ error }) => exitCodeOf(error, signal));

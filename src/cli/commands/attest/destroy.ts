@@ -3,7 +3,7 @@ import { UsageError } from '../../../usage.ts';
 import { flag, one } from '../../arguments.ts';
 import type { Command } from '../../command.ts';
 import { exitCodes } from '../../exit.ts';
-import { writeData } from '../../output.ts';
+import { writeOutput } from '../../output.ts';
 import { declarePlan, readPlanOptions } from '../../plan-options.ts';
 import { escapeControls, plural } from '../../terminal.ts';
 
@@ -38,7 +38,7 @@ export const command: Command = {
           };
       await destroyAttestation(file, things, { ...options, onRemove });
     }
-    await writeData([Buffer.from(text)], { output: one(parsed, 'output'), signal });
+    await writeOutput([Buffer.from(text)], parsed, signal);
     if (things.length === 0 && !flag(parsed, 'quiet')) {
       process.stderr.write('nothing to remove: the journal of the plan has nothing that is there\n');
     }

@@ -7,9 +7,9 @@ import { flag, many, one, wholeNumber } from '../../arguments.ts';
 import { readSeconds } from '../../cloud-options.ts';
 import type { Command, ParsedArguments } from '../../command.ts';
 import { exitCodes } from '../../exit.ts';
-import { writeData } from '../../output.ts';
+import { reportWritten, writeData, writeOutput } from '../../output.ts';
 import { summarise, warn } from '../../summary.ts';
-import { escapeControls, formatBytes } from '../../terminal.ts';
+import { escapeControls } from '../../terminal.ts';
 
 const valued = { type: 'string', requiresArg: true } as const;
 const types = ['qcow2', 'raw'] as const;
@@ -91,7 +91,7 @@ export const command: Command = {
     const isJson = flag(parsed, 'json');
     if (flag(parsed, 'dry-run')) {
       const text = isJson ? toJson({ ...plan }) : `${formatCommand(plan)}\n`;
-      await writeData([Buffer.from(text)], { output: one(parsed, 'output'), signal });
+      await writeOutput([Buffer.from(text)], parsed, signal);
       return exitCodes.done;
     }
     return build(plan, request.name, parsed, signal);
@@ -130,13 +130,12 @@ async function build(
   const written = await writeData(list, { output: allowlist, signal });
   if (flag(parsed, 'json')) {
     const report = toJson({ did, files, log: log.file, sources: extraction.sources, written });
-    await writeData([Buffer.from(report)], { output: one(parsed, 'output'), signal });
+    await writeOutput([Buffer.from(report)], parsed, signal);
   }
   if (!quiet) {
     summarise(extraction);
     for (const file of files) process.stderr.write(`${did} ${escapeControls(file)}\n`);
-    for (const { path, bytes } of written)
-      process.stderr.write(`wrote ${escapeControls(path)} (${formatBytes(bytes)})\n`);
+    reportWritten(written);
   }
   return exitCodes.done;
 }

@@ -4,10 +4,12 @@ import { UsageError } from '../../../usage.ts';
 import { flag, many, one } from '../../arguments.ts';
 import type { Command } from '../../command.ts';
 import { exitCodes } from '../../exit.ts';
-import { writeData } from '../../output.ts';
+import { reportWritten, writeData } from '../../output.ts';
 import { openProgress } from '../../progress.ts';
 import { summarise, warn } from '../../summary.ts';
 import { escapeControls, formatBytes } from '../../terminal.ts';
+
+const NO_DISK = 'a disk is no initramfs: give the file that the boot loader hands to the kernel';
 
 const compressions = ['auto', 'zstd', 'gzip', 'none'] as const;
 
@@ -15,6 +17,12 @@ const compressions = ['auto', 'zstd', 'gzip', 'none'] as const;
 export const command: Command = {
   usage: 'overlay <initrd>',
   writes: ['output', 'allowlist'],
+  hints: {
+    ROOT_AMBIGUOUS: NO_DISK,
+    ROOT_MISSING: NO_DISK,
+    PATH_UNLISTABLE:
+      'rename the file: `ima-assay extract --format json` can write every path, an allowlist cannot',
+  },
   summary: 'Add files to a copy of an initramfs, and extract its allowlist',
   options: (yargs) =>
     yargs
@@ -86,7 +94,7 @@ export const command: Command = {
     if (isJson) await writeData([Buffer.from(describe(overlay))], { output: undefined, signal });
     if (!quiet) {
       draw(overlay);
-      for (const file of written) process.stderr.write(`wrote ${file.path} (${formatBytes(file.bytes)})\n`);
+      reportWritten(written);
     }
     return exitCodes.done;
   },

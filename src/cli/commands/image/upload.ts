@@ -6,7 +6,7 @@ import { flag, one } from '../../arguments.ts';
 import { declareCloudOptions, isDryRun, readCloudOptions } from '../../cloud-options.ts';
 import type { Command, ParsedArguments } from '../../command.ts';
 import { exitCodes } from '../../exit.ts';
-import { writeData } from '../../output.ts';
+import { writeOutput } from '../../output.ts';
 import { warn } from '../../summary.ts';
 import { escapeControls, formatBytes } from '../../terminal.ts';
 
@@ -60,11 +60,10 @@ export const command: Command = {
     const { planImageUpload, listUploadActions } = await import('../../../openstack/upload-plan.ts');
     const plan = await planImageUpload(request, options).finally(activity.close);
     const actions = listUploadActions(plan);
-    const output = one(parsed, 'output');
     const isJson = flag(parsed, 'json');
     if (isDryRun(parsed)) {
       const text = isJson ? toJson({ actions }) : actions.map(drawAction).join('');
-      await writeData([Buffer.from(text)], { output, signal });
+      await writeOutput([Buffer.from(text)], parsed, signal);
       return exitCodes.done;
     }
     const { applyImageUpload } = await import('../../../openstack/upload-apply.ts');
@@ -72,7 +71,7 @@ export const command: Command = {
     const text = isJson
       ? toJson({ images: images.map((image) => withDigest(image, plan)) })
       : images.map(draw).join('');
-    await writeData([Buffer.from(text)], { output, signal });
+    await writeOutput([Buffer.from(text)], parsed, signal);
     return exitCodes.done;
   },
 };

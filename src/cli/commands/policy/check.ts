@@ -1,9 +1,10 @@
+import { X509Certificate } from 'node:crypto';
 import { checkManifest, type ManifestEntry } from '../../../runtime-policy/manifest.ts';
 import { checkRuntimePolicy, type PolicyCheck } from '../../../runtime-policy/sign.ts';
 import { flag, many, one } from '../../arguments.ts';
 import type { Command } from '../../command.ts';
 import { exitCodes } from '../../exit.ts';
-import { writeData } from '../../output.ts';
+import { writeOutput } from '../../output.ts';
 import { escapeControls, formatCount } from '../../terminal.ts';
 
 const valued = { type: 'string', requiresArg: true } as const;
@@ -35,7 +36,7 @@ export const command: Command = {
     const text = flag(parsed, 'json')
       ? `${JSON.stringify({ schemaVersion: 1, policy: name, ...check, files }, null, 2)}\n`
       : drawCheck(name, check, files);
-    await writeData([Buffer.from(text)], { output: one(parsed, 'output'), signal });
+    await writeOutput([Buffer.from(text)], parsed, signal);
     return judge(check, files, many(parsed, 'key').length > 0);
   },
 };
@@ -53,7 +54,7 @@ function drawCheck(name: string, check: PolicyCheck, files: readonly ManifestEnt
   const { signature, keylime, problems, shape, sha256 } = check;
   const why = signature.problem === null ? '' : `: ${signature.problem}`;
   const by =
-    signature.key === null ? '' : ` by ${signature.key}, keyid ${shorten(signature.keyId ?? 'none')}`;
+    signature.key === null ? '' : ` by ${signature.key}, keyid ${drawKeyId(signature.keyId ?? 'none')}`;
   const lines = [
     `${escapeControls(name)}: ${shape}, sha256 ${sha256}`,
     `signature: ${signature.status}${by}${why}`,
@@ -71,7 +72,12 @@ function drawCheck(name: string, check: PolicyCheck, files: readonly ManifestEnt
   return `${lines.join('\n')}\n`;
 }
 
-/** The keyid of a certificate is the whole certificate. */
-function shorten(keyId: string): string {
-  return escapeControls(keyId.length > 64 ? `${keyId.slice(0, 61)}...` : keyId);
+/** With `x509` the keyid is the whole certificate, in Base64: shown is what `openssl x509 -fingerprint -sha256` says of it. */
+function drawKeyId(keyId: string): string {
+  try {
+    const { fingerprint256 } = new X509Certificate(Buffer.from(keyId, 'base64'));
+    return `certificate sha256:${fingerprint256.replaceAll(':', '').toLowerCase()}`;
+  } catch {
+    return escapeControls(keyId.length > 64 ? `${keyId.slice(0, 61)}...` : keyId);
+  }
 }

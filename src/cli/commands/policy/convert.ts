@@ -1,7 +1,13 @@
 import { composeRuntimePolicy } from '../../../runtime-policy/compose.ts';
 import { many, one } from '../../arguments.ts';
 import type { Command } from '../../command.ts';
-import { declarePolicyOutput, readChoices, readForm, writePolicy } from '../../policy-options.ts';
+import {
+  declarePolicyOutput,
+  policyHints,
+  readChoices,
+  readForm,
+  writePolicy,
+} from '../../policy-options.ts';
 import { timestampNow } from '../../timestamp.ts';
 
 const valued = { type: 'string', requiresArg: true } as const;
@@ -10,6 +16,7 @@ const valued = { type: 'string', requiresArg: true } as const;
 export const command: Command = {
   usage: 'convert <policy>',
   writes: ['output', 'provenance'],
+  hints: policyHints,
   mayReplace: ['policy'],
   summary: 'Write a policy or allowlist of any shape in another form',
   options: (yargs) =>

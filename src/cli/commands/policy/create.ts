@@ -11,7 +11,14 @@ import { flag, many, one } from '../../arguments.ts';
 import type { Command, ParsedArguments } from '../../command.ts';
 import { exitCodes } from '../../exit.ts';
 import { declareImageOptions, readImageOptions, readThreads } from '../../image-options.ts';
-import { declarePolicyOutput, readChoices, readForm, writePolicy } from '../../policy-options.ts';
+import { reportWritten } from '../../output.ts';
+import {
+  declarePolicyOutput,
+  policyHints,
+  readChoices,
+  readForm,
+  writePolicy,
+} from '../../policy-options.ts';
 import { openProgress } from '../../progress.ts';
 import { findSources } from '../../sources.ts';
 import { reportOmissions, summarise, warn } from '../../summary.ts';
@@ -26,6 +33,7 @@ const SECURITYFS_LIST = '/sys/kernel/security/ima/ascii_runtime_measurements';
 export const command: Command = {
   usage: 'create [source..]',
   writes: ['output', 'provenance', 'checksum'],
+  hints: policyHints,
   summary: 'Make a runtime policy of images, allowlists, measurement lists, exclude lists and keys',
   options: (yargs) =>
     declareSources(
@@ -107,7 +115,8 @@ async function create(
     reportOmissions(extraction.sources);
   }
   if (manifest !== undefined && output !== undefined) {
-    const { leftOut } = await writeManifest(manifest, [output, ...files], { signal });
+    const { file, leftOut } = await writeManifest(manifest, [output, ...files], { signal });
+    if (!flag(parsed, 'quiet') && !flag(parsed, 'json')) reportWritten([file]);
     for (const name of leftOut) warn(`${manifest} has no line for ${name}: it is no file`);
   }
   return extraction === undefined || extraction.omittedCount === 0 ? code : exitCodes.undecided;

@@ -4,7 +4,7 @@ import { flag, many, one } from '../../arguments.ts';
 import type { Command } from '../../command.ts';
 import { exitCodes } from '../../exit.ts';
 import { declareImageOptions, readImageOptions } from '../../image-options.ts';
-import { writeData } from '../../output.ts';
+import { writeOutput } from '../../output.ts';
 import { readSides } from '../../policy-sides.ts';
 import { openProgress } from '../../progress.ts';
 import { summarise } from '../../summary.ts';
@@ -60,7 +60,7 @@ export const command: Command = {
     const { isSame, text } = await drawDifferences(first, second, flag(parsed, 'json') ? 'json' : coloured, {
       filesOnly: first.isImage || second.isImage,
     });
-    await writeData([text], { output, signal });
+    await writeOutput([text], parsed, signal);
     // What was left out of an image is no difference, and nobody should take it for compared.
     for (const { extraction } of flag(parsed, 'quiet') ? [] : [first, second]) {
       if (extraction !== undefined) summarise(extraction);

@@ -1,6 +1,6 @@
-import { stat } from 'node:fs/promises';
 import { extractAllowlist } from '../../../image/extract.ts';
 import { findPackages, type PackageOwner } from '../../../image/packages.ts';
+import type { ExtractOptions } from '../../../image/types.ts';
 import { type Explanation, explainRuntimePolicy } from '../../../runtime-policy/explain.ts';
 import { flag, many, one } from '../../arguments.ts';
 import type { Command } from '../../command.ts';
@@ -9,6 +9,7 @@ import { declareImageOptions, readImageOptions } from '../../image-options.ts';
 import { writeData } from '../../output.ts';
 import { openProgress } from '../../progress.ts';
 import { findSources } from '../../sources.ts';
+import { warn } from '../../summary.ts';
 import { escapeControls, formatCount } from '../../terminal.ts';
 
 const valued = { type: 'string', requiresArg: true } as const;
@@ -52,16 +53,17 @@ export const command: Command = {
     const question = one(parsed, 'question') ?? '';
     const algorithms = many(parsed, 'algorithm');
     const sources = await findSources(many(parsed, 'image'));
-    const progress = openProgress('hashing', { quiet: flag(parsed, 'quiet') });
+    const quiet = flag(parsed, 'quiet');
+    const progress = openProgress('hashing', { quiet });
+    const options: ExtractOptions = { ...readImageOptions(parsed), signal };
     const images =
       sources.length === 0
         ? []
         : [
             (
               await extractAllowlist(sources, {
-                ...readImageOptions(parsed),
+                ...options,
                 algorithms: algorithms.length === 0 ? undefined : algorithms,
-                signal,
                 onProgress: progress.onProgress,
               }).finally(progress.close)
             ).allowlist,
@@ -71,7 +73,8 @@ export const command: Command = {
       { policies: many(parsed, 'policy'), excludeLists: many(parsed, 'exclude-list'), images },
       { signal },
     );
-    const packages = await packagesOf(explanation, sources);
+    const { packages, unread } = await packagesOf(explanation, sources, options);
+    if (!quiet) for (const line of unread) warn(`warning: ${line}`);
     const text = flag(parsed, 'json')
       ? `${JSON.stringify({ schemaVersion: 1, ...explanation, packages }, null, 2)}\n`
       : draw(explanation, packages);
@@ -80,33 +83,35 @@ export const command: Command = {
   },
 };
 
-/** A package, and what of it was asked for. */
-interface OwnedPath extends PackageOwner {
+/** A package, and where it is installed. */
+interface InstalledPackage extends PackageOwner {
   readonly image: string;
-  readonly path: string;
 }
 
-/** Only a directory has a package database that can be looked into. */
 async function packagesOf(
-  explanation: Explanation,
+  { question, inImages, listed }: Explanation,
   images: readonly string[],
-): Promise<readonly OwnedPath[]> {
-  const { question, inImages, listed } = explanation;
+  options: ExtractOptions,
+): Promise<{ readonly packages: readonly InstalledPackage[]; readonly unread: readonly string[] }> {
   const paths =
     question.kind === 'path'
       ? [question.path]
       : [...new Set([...inImages.map(({ path }) => path), ...listed.map(({ name }) => name)])];
-  const found: OwnedPath[] = [];
+  const packages: InstalledPackage[] = [];
+  const unread: string[] = [];
   for (const image of images) {
-    if (!(await stat(image)).isDirectory()) continue;
-    for (const path of paths) {
-      for (const owner of await findPackages(image, path)) found.push({ ...owner, image, path });
-    }
+    // Standard input has been read to its end by now.
+    if (image === '-') continue;
+    const found = await findPackages(image, paths, options);
+    packages.push(...found.owners.map((owner) => ({ image, ...owner })));
+    unread.push(
+      ...found.unread.map(({ database, problem }) => `${image}: ${database} is not read: ${problem}`),
+    );
   }
-  return found;
+  return { packages, unread };
 }
 
-function draw(explanation: Explanation, packages: readonly OwnedPath[]): string {
+function draw(explanation: Explanation, packages: readonly InstalledPackage[]): string {
   const { question, answer, listed, listedCount, excludedBy, inImages, near } = explanation;
   const subject = question.kind === 'path' ? question.path : question.digest;
   const lines = [`${escapeControls(subject)}: ${answer.replace('-', ' ')}`];
@@ -124,9 +129,7 @@ function draw(explanation: Explanation, packages: readonly OwnedPath[]): string 
     lines.push(`image     ${digest}  ${path} in ${image}${isListed ? '' : ', not listed'}`);
   }
   for (const { manager, name, version, image, path } of packages) {
-    lines.push(
-      `package   ${name}${version === undefined ? '' : ` ${version}`} (${manager})  ${path} in ${image}`,
-    );
+    lines.push(`package   ${name}${version === null ? '' : ` ${version}`} (${manager})  ${path} in ${image}`);
   }
   for (const { kind, path, digest, policy } of near) {
     lines.push(`near      ${kind}: ${path}${digest === null ? '' : ` ${digest}`} in ${policy}`);

@@ -2,7 +2,7 @@ import { lintRuntimePolicy, type PolicyLintReport, type Severity } from '../../.
 import { flag, many, one } from '../../arguments.ts';
 import type { Command } from '../../command.ts';
 import { exitCodes } from '../../exit.ts';
-import { writeData } from '../../output.ts';
+import { writeOutput } from '../../output.ts';
 import { escapeControls, formatCount, hasColours, plural } from '../../terminal.ts';
 
 const valued = { type: 'string', requiresArg: true } as const;
@@ -37,7 +37,7 @@ export const command: Command = {
     const text = flag(parsed, 'json')
       ? `${JSON.stringify({ schemaVersion: 1, policy: name, ...report }, null, 2)}\n`
       : drawReport(name, report, { isColoured, quiet: flag(parsed, 'quiet') });
-    await writeData([Buffer.from(text)], { output, signal });
+    await writeOutput([Buffer.from(text)], parsed, signal);
     return report.counts.error + report.counts.warning === 0 ? exitCodes.done : exitCodes.findings;
   },
 };

@@ -8,9 +8,8 @@ import { flag, many, one, wholeNumber } from '../../arguments.ts';
 import type { Command, ParsedArguments } from '../../command.ts';
 import { exitCodes } from '../../exit.ts';
 import { readInput } from '../../input.ts';
-import { writeData } from '../../output.ts';
+import { reportWritten, writeData } from '../../output.ts';
 import { warn } from '../../summary.ts';
-import { formatBytes } from '../../terminal.ts';
 import { now } from '../../timestamp.ts';
 
 const valued = { type: 'string', requiresArg: true } as const;
@@ -82,6 +81,9 @@ export const command: Command = {
     if (manifest !== undefined && (output === undefined || output === '-')) {
       throw new UsageError('ARGUMENT_INVALID', { problem: '--checksum needs a policy in a file: --output' });
     }
+    if (manifest === undefined && many(parsed, 'with').length > 0) {
+      throw new UsageError('ARGUMENT_INVALID', { problem: '--with needs --checksum: it names files for it' });
+    }
     const { key, keyPath } = await readKey(parsed);
     const { certificate, certificatePath } = await readCertificate(parsed, key);
     const addSignature = flag(parsed, 'add-signature');
@@ -94,9 +96,10 @@ export const command: Command = {
     if (certificatePath !== undefined && certificate !== undefined) {
       await writeAtomically(certificatePath, [Buffer.from(certificate)], { signal });
     }
-    const written = await writeData([envelope], { output, signal });
+    const written = [...(await writeData([envelope], { output, signal }))];
     if (manifest !== undefined && output !== undefined) {
-      const { leftOut } = await writeManifest(manifest, [output, ...many(parsed, 'with')], { signal });
+      const { file, leftOut } = await writeManifest(manifest, [output, ...many(parsed, 'with')], { signal });
+      written.push(file);
       for (const name of leftOut) warn(`${manifest} has no line for ${name}: it is no file`);
     }
     if (flag(parsed, 'json')) {
@@ -108,7 +111,7 @@ export const command: Command = {
       for (const path of [keyPath, publicPath, certificatePath]) {
         if (path !== undefined) process.stderr.write(`wrote ${path}\n`);
       }
-      for (const file of written) process.stderr.write(`wrote ${file.path} (${formatBytes(file.bytes)})\n`);
+      reportWritten(written);
     }
     return exitCodes.done;
   },

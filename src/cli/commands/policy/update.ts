@@ -14,8 +14,8 @@ import { UsageError } from '../../../usage.ts';
 import { flag, many, one } from '../../arguments.ts';
 import type { Command } from '../../command.ts';
 import { exitCodes } from '../../exit.ts';
-import { writeData } from '../../output.ts';
-import { escapeControls, formatBytes, hasColours } from '../../terminal.ts';
+import { writeOutput } from '../../output.ts';
+import { escapeControls, hasColours } from '../../terminal.ts';
 import { timestampNow } from '../../timestamp.ts';
 
 const valued = { type: 'string', requiresArg: true } as const;
@@ -78,10 +78,7 @@ export const command: Command = {
     if (output !== undefined) {
       const isFlat = before.summary.origins[0]?.shape === 'allowlist';
       const policy = after.serialise(isFlat ? 'allowlist' : 'runtime-policy', { timestamp: timestampNow() });
-      const written = await writeData(policy, { output, signal });
-      for (const file of flag(parsed, 'quiet') ? [] : written) {
-        process.stderr.write(`wrote ${file.path} (${formatBytes(file.bytes)})\n`);
-      }
+      await writeOutput(policy, parsed, signal);
     }
     const isSettled = plan.withheld.length === 0 && accepted.length === plan.proposals.length;
     return isSettled ? exitCodes.done : exitCodes.findings;

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type { PlannedFile } from '../../../keylime/configure.ts';
 import type { ServerSettings, StartStep } from '../../../keylime/settings.ts';
 import { UsageError } from '../../../usage.ts';
@@ -74,7 +75,9 @@ export const command: Command = {
     if (flag(parsed, 'apply')) requireShared(planned);
     const warnings = [
       ...keylime.warnOfSettings(wanted),
-      ...(directory === undefined ? [] : warnOfParts(planned)),
+      ...(directory === undefined
+        ? []
+        : [...warnOfParts(planned), ...(await keylime.warnOfLaterSnippets(directory, files))]),
     ];
     const start = keylime.listStartSteps(
       wanted.parts,
@@ -107,6 +110,9 @@ export const command: Command = {
     } else if (!flag(parsed, 'quiet')) {
       for (const path of applied.backups) process.stderr.write(`kept ${escapeControls(path)}\n`);
       for (const path of applied.written) process.stderr.write(`wrote ${escapeControls(path)}\n`);
+      for (const { path, diff } of directory === undefined ? [] : planned) {
+        if (diff === '') process.stderr.write(`unchanged ${escapeControls(join(directory ?? '', path))}\n`);
+      }
       process.stderr.write(drawStart(start));
     }
     const differs = !isPrinted && planned.some(({ diff }) => diff !== '');

@@ -10,7 +10,7 @@ import {
   readSeconds,
   readSelector,
 } from '../../keylime-options.ts';
-import { writeData } from '../../output.ts';
+import { writeOutput } from '../../output.ts';
 import { warn } from '../../summary.ts';
 import { escapeControls } from '../../terminal.ts';
 
@@ -121,7 +121,7 @@ export const command: Command = {
       const text = flag(parsed, 'json')
         ? `${JSON.stringify(report, null, 2)}\n`
         : `${escapeControls(agent.id)}: ${isDry && steps.length > 0 ? 'would ' : ''}${words}\n`;
-      await writeData([Buffer.from(text)], { output: one(parsed, 'output'), signal });
+      await writeOutput([Buffer.from(text)], parsed, signal);
       return isDry && steps.length > 0 ? exitCodes.findings : exitCodes.done;
     } finally {
       servers.close();

@@ -8,7 +8,7 @@ import {
   readSeconds,
   readSelector,
 } from '../../keylime-options.ts';
-import { writeData } from '../../output.ts';
+import { writeOutput } from '../../output.ts';
 import { escapeControls } from '../../terminal.ts';
 
 /** `tenant delete`: ends a node's attestation. */
@@ -53,7 +53,7 @@ export const command: Command = {
       const text = flag(parsed, 'json')
         ? `${JSON.stringify(report, null, 2)}\n`
         : `${escapeControls(id)}: ${said.join(', ')}\n`;
-      await writeData([Buffer.from(text)], { output: one(parsed, 'output'), signal });
+      await writeOutput([Buffer.from(text)], parsed, signal);
       return exitCodes.done;
     } finally {
       servers.close();

@@ -5,7 +5,7 @@ import { flag, one } from '../../arguments.ts';
 import type { Command } from '../../command.ts';
 import { exitCodes } from '../../exit.ts';
 import { declareServers, openServers } from '../../keylime-options.ts';
-import { writeData } from '../../output.ts';
+import { writeOutput } from '../../output.ts';
 import { escapeControls } from '../../terminal.ts';
 
 /** An agent, as both servers know it. */
@@ -31,8 +31,7 @@ export const command: Command = {
       .example('$0 tenant list --policy nodes -o stored.json', 'what a verifier enforces'),
   run: async (parsed, { signal }) => {
     const servers = await openServers(parsed, signal);
-    const write = async (text: string): Promise<void> =>
-      void (await writeData([Buffer.from(text)], { output: one(parsed, 'output'), signal }));
+    const write = async (text: string): Promise<void> => writeOutput([Buffer.from(text)], parsed, signal);
     const isJson = flag(parsed, 'json');
     const name = one(parsed, 'policy');
     try {

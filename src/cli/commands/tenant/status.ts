@@ -5,7 +5,7 @@ import { flag, many, one } from '../../arguments.ts';
 import type { Command, ParsedArguments } from '../../command.ts';
 import { exitCodes } from '../../exit.ts';
 import { declareAgent, declareServers, openServers, readSelector } from '../../keylime-options.ts';
-import { writeData } from '../../output.ts';
+import { writeOutput } from '../../output.ts';
 
 const valued = { type: 'string', requiresArg: true } as const;
 
@@ -52,7 +52,7 @@ export const command: Command = {
       if (agent === undefined) throw notAttested(verifier, id);
       const report = await explainAttestation(agent, evidence, { signal });
       const text = flag(parsed, 'json') ? toJson(report) : drawAttestation(report, evidence?.list);
-      await writeData([Buffer.from(text)], { output: one(parsed, 'output'), signal });
+      await writeOutput([Buffer.from(text)], parsed, signal);
       return report.standing === 'attested' ? exitCodes.done : exitCodes.findings;
     } finally {
       servers.close();

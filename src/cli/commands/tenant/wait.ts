@@ -1,4 +1,4 @@
-import { flag, one } from '../../arguments.ts';
+import { flag } from '../../arguments.ts';
 import type { Command } from '../../command.ts';
 import { exitCodes } from '../../exit.ts';
 import {
@@ -8,7 +8,7 @@ import {
   readSeconds,
   readSelector,
 } from '../../keylime-options.ts';
-import { writeData } from '../../output.ts';
+import { writeOutput } from '../../output.ts';
 import { declareEvidence, readEvidence } from './status.ts';
 
 /** `tenant wait`: until attestations pass, or fail. */
@@ -54,7 +54,7 @@ export const command: Command = {
       });
       const report = await explainAttestation(agent, evidence, { signal });
       const text = flag(parsed, 'json') ? toJson(report) : drawAttestation(report, evidence?.list);
-      await writeData([Buffer.from(text)], { output: one(parsed, 'output'), signal });
+      await writeOutput([Buffer.from(text)], parsed, signal);
       return report.standing === 'attested' ? exitCodes.done : exitCodes.findings;
     } finally {
       servers.close();

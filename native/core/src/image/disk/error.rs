@@ -4,7 +4,10 @@ use std::io;
 use std::sync::Arc;
 
 use super::btrfs::BtrfsError;
+use super::container::{ContainerError, OtherFileError};
+use super::erofs::ErofsError;
 use super::ext4::Ext4Error;
+use super::iso9660::Iso9660Error;
 use super::lvm::LvmError;
 use super::qcow2::Qcow2Error;
 use super::squashfs::SquashfsError;
@@ -30,6 +33,12 @@ pub enum DiskError {
     /// The container.
     #[error(transparent)]
     Qcow2(#[from] Qcow2Error),
+    /// Another kind of container.
+    #[error(transparent)]
+    Container(#[from] ContainerError),
+    /// A file that a container names.
+    #[error(transparent)]
+    OtherFile(#[from] OtherFileError),
     /// The partition table.
     #[error("partition table, byte {offset}: {problem}")]
     Table {
@@ -50,6 +59,12 @@ pub enum DiskError {
     /// And another.
     #[error(transparent)]
     Squashfs(#[from] SquashfsError),
+    /// One of its kind.
+    #[error(transparent)]
+    Erofs(#[from] ErofsError),
+    /// Of a CD.
+    #[error(transparent)]
+    Iso9660(#[from] Iso9660Error),
     /// And a third.
     #[error(transparent)]
     Btrfs(#[from] BtrfsError),
@@ -74,7 +89,7 @@ pub enum DiskError {
         device: String,
     },
     /// The partition that was asked for.
-    #[error("there is no partition {}; there are {known}", Escaped(name.as_bytes()))]
+    #[error("there is no partition {}; parts of the image: {known}", Escaped(name.as_bytes()))]
     PartitionMissing {
         /// Its number, or the name of a logical volume.
         name: String,
@@ -82,7 +97,7 @@ pub enum DiskError {
         known: String,
     },
     /// No filesystem looks like the root of a system.
-    #[error("no root filesystem found; there are {known}")]
+    #[error("no root filesystem found; parts of the image: {known}")]
     RootMissing {
         /// The parts of the disk and what they are.
         known: String,
@@ -125,11 +140,15 @@ impl Explain for DiskError {
             Self::Io(_) => "IMAGE_UNREADABLE",
             Self::BeyondEnd { .. } => "DISK_TRUNCATED",
             Self::Qcow2(error) => error.code(),
+            Self::Container(error) => error.code(),
+            Self::OtherFile(error) => error.code(),
             Self::Table { .. } => "PARTITION_TABLE_MALFORMED",
             Self::Lvm(error) => error.code(),
             Self::Ext4(error) => error.code(),
             Self::Xfs(error) => error.code(),
             Self::Squashfs(error) => error.code(),
+            Self::Erofs(error) => error.code(),
+            Self::Iso9660(error) => error.code(),
             Self::Btrfs(error) => error.code(),
             Self::Vfat { .. } => "VFAT_CORRUPT",
             Self::FilesystemUnsupported { .. } => "FILESYSTEM_UNSUPPORTED",
@@ -151,10 +170,14 @@ impl Explain for DiskError {
                 ..Place::default()
             },
             Self::Qcow2(error) => error.place(),
+            Self::Container(error) => error.place(),
+            Self::OtherFile(error) => error.place(),
             Self::Lvm(error) => error.place(),
             Self::Ext4(error) => error.place(),
             Self::Xfs(error) => error.place(),
             Self::Squashfs(error) => error.place(),
+            Self::Erofs(error) => error.place(),
+            Self::Iso9660(error) => error.place(),
             Self::Btrfs(error) => error.place(),
             _ => Place::default(),
         }
@@ -167,11 +190,15 @@ impl Explain for DiskError {
                 Some("the image is cut; copy it again and compare its size with the original's")
             }
             Self::Qcow2(error) => error.hint(),
+            Self::Container(error) => error.hint(),
+            Self::OtherFile(error) => error.hint(),
             Self::Table { .. } => Some("look at it with `sgdisk --verify`, and copy the image again"),
             Self::Lvm(error) => error.hint(),
             Self::Ext4(error) => error.hint(),
             Self::Xfs(error) => error.hint(),
             Self::Squashfs(error) => error.hint(),
+            Self::Erofs(error) => error.hint(),
+            Self::Iso9660(error) => error.hint(),
             Self::Btrfs(error) => error.hint(),
             Self::Vfat { .. } => {
                 Some("check a copy of the image with `fsck.vfat -n`, or leave it out with --skip")

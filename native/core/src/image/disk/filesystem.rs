@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use super::DiskError;
 use super::btrfs::{self, Btrfs, Subvolume};
+use super::erofs::{self, Erofs};
 use super::ext4::{self, Ext4};
+use super::iso9660::{self, Iso9660};
 use super::read_at::ReadAt;
 use super::squashfs::{self, Squashfs};
 use super::vfat::{self, Vfat};
@@ -14,7 +16,9 @@ use crate::allowlist::Signatures;
 /// A filesystem that can be read.
 pub(super) enum Filesystem {
     Btrfs(Box<Btrfs>),
+    Erofs(Box<Erofs>),
     Ext4(Ext4),
+    Iso9660(Box<Iso9660>),
     Squashfs(Squashfs),
     Vfat(Vfat),
     Xfs(Xfs),
@@ -48,7 +52,9 @@ impl Kind {
 #[derive(Debug, Clone)]
 pub(super) enum Node {
     Btrfs(btrfs::Node),
+    Erofs(erofs::Node),
     Ext4(ext4::Node),
+    Iso9660(iso9660::Node),
     Squashfs(squashfs::Node),
     Vfat(vfat::Node),
     Xfs(xfs::Node),
@@ -59,6 +65,7 @@ pub(super) enum Node {
 pub(super) enum Entry {
     Btrfs(btrfs::Place),
     Inode(u64),
+    Record(iso9660::Record),
     Whole(vfat::Node),
 }
 
@@ -86,8 +93,16 @@ impl Filesystem {
         Btrfs::open(volume).map(Box::new).map(Self::Btrfs)
     }
 
+    pub(super) fn open_erofs(volume: Arc<dyn ReadAt>) -> Result<Self, DiskError> {
+        Erofs::open(volume).map(Box::new).map(Self::Erofs)
+    }
+
     pub(super) fn open_ext4(volume: Arc<dyn ReadAt>) -> Result<Self, DiskError> {
         Ext4::open(volume).map(Self::Ext4)
+    }
+
+    pub(super) fn open_iso9660(volume: Arc<dyn ReadAt>) -> Result<Self, DiskError> {
+        Iso9660::open(volume).map(Box::new).map(Self::Iso9660)
     }
 
     pub(super) fn open_vfat(volume: Arc<dyn ReadAt>) -> Result<Self, DiskError> {
@@ -106,7 +121,9 @@ impl Filesystem {
     pub(super) fn size_bytes(&self) -> u64 {
         match self {
             Self::Btrfs(btrfs) => btrfs.size_bytes(),
+            Self::Erofs(erofs) => erofs.size_bytes(),
             Self::Ext4(ext4) => ext4.size_bytes(),
+            Self::Iso9660(iso) => iso.size_bytes(),
             Self::Vfat(vfat) => vfat.size_bytes(),
             Self::Xfs(xfs) => xfs.size_bytes(),
             Self::Squashfs(squashfs) => squashfs.size_bytes(),
@@ -124,6 +141,8 @@ impl Filesystem {
             (Self::Vfat(vfat), Node::Vfat(node)) => vfat.directory_size(node),
             (Self::Xfs(xfs), Node::Xfs(node)) => xfs.directory_size(node),
             (_, Node::Squashfs(node)) => Ok(Squashfs::directory_bytes(node)),
+            (_, Node::Erofs(node)) => Ok(node.size_bytes),
+            (_, Node::Iso9660(node)) => Ok(node.size_bytes),
             (_, Node::Ext4(node)) => Ok(node.size_bytes()),
             (_, Node::Btrfs(node)) => Ok(node.size_bytes()),
             _ => Ok(0),
@@ -139,7 +158,9 @@ impl Filesystem {
     pub(super) fn top(&self, subvolume: &Subvolume) -> Result<Node, DiskError> {
         match self {
             Self::Btrfs(btrfs) => btrfs.top(subvolume).map(Node::Btrfs),
+            Self::Erofs(erofs) => erofs.root().map(Node::Erofs),
             Self::Ext4(ext4) => ext4.root().map(Node::Ext4),
+            Self::Iso9660(iso) => iso.root().map(Node::Iso9660),
             Self::Vfat(vfat) => Ok(Node::Vfat(vfat.root())),
             Self::Xfs(xfs) => xfs.root().map(Node::Xfs),
             Self::Squashfs(squashfs) => squashfs.root().map(Node::Squashfs),
@@ -167,6 +188,16 @@ impl Filesystem {
                 let names = squashfs.list(node)?.into_iter();
                 Ok(names.map(|(name, number)| (name, Entry::Inode(number))).collect())
             }
+            (Self::Erofs(erofs), Node::Erofs(node)) => {
+                let names = erofs.list(node)?.into_iter();
+                Ok(names.map(|(name, number)| (name, Entry::Inode(number))).collect())
+            }
+            (Self::Iso9660(iso), Node::Iso9660(node)) => {
+                let names = iso.list(node)?.into_iter();
+                Ok(names
+                    .map(|(name, record)| (name, Entry::Record(record)))
+                    .collect())
+            }
             (Self::Vfat(vfat), Node::Vfat(node)) => {
                 let names = vfat.list(node)?.into_iter();
                 Ok(names.map(|(name, node)| (name, Entry::Whole(node))).collect())
@@ -184,6 +215,8 @@ impl Filesystem {
             (Self::Squashfs(squashfs), Entry::Inode(number)) => {
                 squashfs.node(number).map(Node::Squashfs).map(Some)
             }
+            (Self::Erofs(erofs), Entry::Inode(number)) => erofs.node(number).map(Node::Erofs).map(Some),
+            (Self::Iso9660(iso), Entry::Record(record)) => iso.node(record).map(Node::Iso9660).map(Some),
             (Self::Vfat(_), Entry::Whole(node)) => Ok(Some(Node::Vfat(node))),
             _ => Ok(None),
         }
@@ -191,6 +224,17 @@ impl Filesystem {
 
     pub(super) fn facts(&self, file: &Node) -> Facts {
         match file {
+            Node::Erofs(node) => Facts {
+                mode: node.mode,
+                uid: node.uid,
+                gid: node.gid,
+                size_bytes: node.size_bytes,
+                linked: Some((0, node.number)).filter(|_| node.links > 1),
+                first_block: match self {
+                    Self::Erofs(erofs) => erofs.first_block(node),
+                    _ => 0,
+                },
+            },
             Node::Btrfs(node) => Facts {
                 mode: node.mode(),
                 uid: node.uid(),
@@ -223,6 +267,15 @@ impl Filesystem {
                 linked: Some((0, node.reference)).filter(|_| node.links > 1),
                 first_block: node.first_block(),
             },
+            Node::Iso9660(node) => Facts {
+                mode: node.mode,
+                uid: node.uid,
+                gid: node.gid,
+                size_bytes: node.size_bytes,
+                // Linux knows each name by itself.
+                linked: None,
+                first_block: node.first_block(),
+            },
             Node::Vfat(node) => Facts {
                 mode: VFAT_MODE,
                 uid: 0,
@@ -238,7 +291,9 @@ impl Filesystem {
     pub(super) fn bytes(&self, file: &Node) -> Option<Bytes<'_>> {
         match (self, file) {
             (Self::Btrfs(btrfs), Node::Btrfs(node)) => Some(Bytes::Btrfs(Box::new(btrfs.bytes(node)))),
+            (Self::Erofs(erofs), Node::Erofs(node)) => Some(Bytes::Erofs(Box::new(erofs.bytes(node)))),
             (Self::Ext4(ext4), Node::Ext4(node)) => Some(Bytes::Ext4(ext4.bytes(node))),
+            (Self::Iso9660(iso), Node::Iso9660(node)) => Some(Bytes::Iso9660(Box::new(iso.bytes(node)))),
             (Self::Vfat(vfat), Node::Vfat(node)) => Some(Bytes::Vfat(vfat.bytes(node))),
             (Self::Xfs(xfs), Node::Xfs(node)) => Some(Bytes::Xfs(xfs.bytes(node))),
             (Self::Squashfs(squashfs), Node::Squashfs(node)) => squashfs.bytes(node).map(Bytes::Squashfs),
@@ -246,10 +301,11 @@ impl Filesystem {
         }
     }
 
-    /// The attributes of a file that signatures are kept in. vfat has none.
+    /// The attributes of a file that signatures are kept in. vfat and ISO 9660 have none.
     pub(super) fn attributes(&self, file: &Node) -> Result<Signatures, DiskError> {
         match (self, file) {
             (Self::Btrfs(btrfs), Node::Btrfs(node)) => btrfs.attributes(node),
+            (Self::Erofs(erofs), Node::Erofs(node)) => erofs.attributes(node),
             (Self::Ext4(ext4), Node::Ext4(node)) => ext4.attributes(node),
             (Self::Squashfs(squashfs), Node::Squashfs(node)) => squashfs.attributes(node),
             (Self::Xfs(xfs), Node::Xfs(node)) => xfs.attributes(node),
@@ -272,7 +328,9 @@ impl Filesystem {
     pub(super) fn target(&self, link: &Node) -> Result<Option<Vec<u8>>, DiskError> {
         match (self, link) {
             (Self::Btrfs(btrfs), Node::Btrfs(node)) => btrfs.target(node).map(Some),
+            (Self::Erofs(erofs), Node::Erofs(node)) => erofs.target(node),
             (Self::Ext4(ext4), Node::Ext4(node)) => ext4.target(node),
+            (_, Node::Iso9660(node)) => Iso9660::target(node),
             (Self::Xfs(xfs), Node::Xfs(node)) => xfs.target(node).map(Some),
             (Self::Squashfs(squashfs), Node::Squashfs(node)) => squashfs.target(node),
             _ => Ok(None),
@@ -284,7 +342,9 @@ impl Node {
     pub(super) fn kind(&self) -> Kind {
         match self {
             Self::Btrfs(node) => node.kind(),
+            Self::Erofs(node) => node.kind,
             Self::Ext4(node) => node.kind(),
+            Self::Iso9660(node) => node.kind,
             Self::Vfat(node) if node.is_directory => Kind::Directory,
             Self::Vfat(_) => Kind::Regular,
             Self::Xfs(node) => node.kind(),
@@ -296,7 +356,9 @@ impl Node {
     pub(super) fn identity(&self) -> Identity {
         match self {
             Self::Btrfs(node) => node.identity(),
+            Self::Erofs(node) => (0, node.number),
             Self::Ext4(node) => (0, node.number().into()),
+            Self::Iso9660(node) => (0, node.first_block()),
             Self::Vfat(node) => (0, node.first_cluster().into()),
             Self::Xfs(node) => (0, node.number()),
             Self::Squashfs(node) => (0, node.reference),
@@ -307,7 +369,9 @@ impl Node {
 /// The bytes of a file, in order.
 pub(super) enum Bytes<'f> {
     Btrfs(Box<btrfs::Bytes<'f>>),
+    Erofs(Box<erofs::Bytes<'f>>),
     Ext4(ext4::Bytes<'f>),
+    Iso9660(Box<iso9660::Bytes<'f>>),
     Vfat(vfat::Bytes<'f>),
     Xfs(xfs::Bytes<'f>),
     Squashfs(squashfs::Bytes<'f>),
@@ -318,7 +382,9 @@ impl Bytes<'_> {
     pub(super) fn read(&mut self, buffer: &mut [u8]) -> Result<usize, DiskError> {
         match self {
             Self::Btrfs(bytes) => bytes.read(buffer),
+            Self::Erofs(bytes) => bytes.read(buffer),
             Self::Ext4(bytes) => bytes.read(buffer),
+            Self::Iso9660(bytes) => bytes.read(buffer),
             Self::Vfat(bytes) => bytes.read(buffer),
             Self::Xfs(bytes) => bytes.read(buffer),
             Self::Squashfs(bytes) => bytes.read(buffer),

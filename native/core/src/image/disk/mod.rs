@@ -1,16 +1,19 @@
 //! Disk images: a container, partitions, filesystems, and the root among them.
 //!
 //! ```text
-//! file ─► raw or qcow2 ─► partition table, or none ─► volumes, also LVM's ─► root ─► its fstab ─► files
+//! file ─► container, if any ─► partition table, or none ─► volumes, also LVM's ─► root ─► its fstab ─► files
 //! ```
 //!
 //! Everything is read through one trait of bytes by offset, from several threads at once: what opens an image
 //! reads its structures, and the hashing threads read the files.
 
 mod btrfs;
+mod container;
+mod erofs;
 mod error;
 mod ext4;
 mod filesystem;
+mod iso9660;
 mod lvm;
 mod number;
 mod qcow2;
@@ -21,7 +24,11 @@ mod squashfs;
 mod table;
 #[cfg(test)]
 mod tests;
+mod vdi;
 mod vfat;
+mod vhd;
+mod vhdx;
+mod vmdk;
 mod volume;
 mod walk;
 mod xfs;
@@ -31,11 +38,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use btrfs::BtrfsError;
+use container::{Container, OtherFiles};
+pub use container::{ContainerError, Format, OtherFileError};
+pub use erofs::ErofsError;
 pub use error::DiskError;
 pub use ext4::Ext4Error;
+pub use iso9660::Iso9660Error;
 pub use lvm::LvmError;
 pub use qcow2::Qcow2Error;
-use qcow2::{OtherFiles, Qcow2};
 use read_at::{Raw, ReadAt};
 use root::{Mount, Mounts};
 pub use squashfs::SquashfsError;
@@ -44,21 +54,32 @@ use volume::Volume;
 use walk::Walk;
 pub use xfs::XfsError;
 
+use super::compression::Compression;
 use super::{Fact, ImageError, Layer, Note, Scan, Sink, Source};
+
+/// Bytes in which a disk without a partition table says what it is: iso9660 does so latest.
+const START_BYTES: u64 = 34 << 10;
 
 /// A disk image.
 pub struct Disk {
-    /// What `inspect` shows of the container.
-    container: (&'static str, Vec<(&'static str, Fact)>),
+    container: Container,
     file_bytes: u64,
+    /// Bytes of the file, and of those that it is not whole without.
+    stored_bytes: u64,
     table: Option<Table>,
     volumes: Vec<Volume>,
+    /// What a person should know of how it was unpacked.
+    note: Option<Note>,
 }
 
 /// Whether the first bytes of a file are those of a disk image.
 #[must_use]
 pub fn looks_like(head: &[u8]) -> bool {
-    qcow2::looks_like(head) || volume::is_filesystem(head) || lvm::looks_like(head) || table::looks_like(head)
+    container::looks_like(head)
+        || volume::is_filesystem(head)
+        || iso9660::looks_like(head)
+        || lvm::looks_like(head)
+        || table::looks_like(head)
 }
 
 /// Whether they are those of a btrfs, of which zeros come first. On a disk with partitions it is a former one.
@@ -77,28 +98,41 @@ impl Disk {
         Self::look(file, &OtherFiles::of(path, allowed)).map_err(ImageError::from)
     }
 
+    /// The same disk, which was compressed, with what a person should know of how it was unpacked.
+    pub(super) fn unpacked_from(mut self, compression: Compression, note: Note) -> Self {
+        let fact = ("compression", Fact::Text(compression.name().to_owned()));
+        self.container.facts.push(fact);
+        self.note = Some(note);
+        self
+    }
+
     fn look(file: fs::File, others: &OtherFiles) -> Result<Self, DiskError> {
         let raw: Arc<dyn ReadAt> = Arc::new(Raw::new(file)?);
         let file_bytes = raw.size_bytes();
-        let head = read_at::read_vec(raw.as_ref(), 0, 4.min(number::index(file_bytes)))?;
-        let (disk, container): (Arc<dyn ReadAt>, _) = if qcow2::looks_like(&head) {
-            let qcow2 = Qcow2::open(raw, others)?;
-            let facts = qcow2.facts();
-            (Arc::new(qcow2), ("qcow2", facts))
-        } else {
-            (raw, ("raw", Vec::new()))
-        };
+        let container = container::open(raw, others)?;
+        let disk = &container.disk;
         // A filesystem on the whole disk may have anything in its first sector.
-        let start = read_at::read_vec(disk.as_ref(), 0, number::index(disk.size_bytes().min(2048)))?;
-        let table = match volume::is_filesystem(&start) {
-            true => None,
-            false => Table::read(disk.as_ref())?,
+        let start = read_at::read_vec(
+            disk.as_ref(),
+            0,
+            number::index(disk.size_bytes().min(START_BYTES)),
+        )?;
+        let (table, volumes) = if volume::is_filesystem(&start) {
+            (None, Volume::all(disk, None)?)
+        } else if iso9660::looks_like(&start) {
+            Volume::with_iso9660(disk)?
+        } else {
+            let table = Table::read(disk.as_ref())?;
+            let volumes = Volume::all(disk, table.as_ref())?;
+            (table, volumes)
         };
         Ok(Self {
-            container,
             file_bytes,
-            volumes: Volume::all(&disk, table.as_ref())?,
+            volumes,
             table,
+            container,
+            note: None,
+            stored_bytes: file_bytes.saturating_add(others.opened_bytes()),
         })
     }
 }
@@ -122,6 +156,9 @@ impl Source for Disk {
     }
 
     fn scan<'s>(&'s self, scan: &Scan<'_>, sink: &mut dyn Sink<'s>) -> Result<Layer, ImageError> {
+        if let Some(note) = &self.note {
+            sink.note(note.clone());
+        }
         let root = root::find_root(&self.volumes, scan.selection.partition.as_deref())?;
         let Mounts { mounts, optional } = root::mounts(root, &self.volumes)?;
         for (device, path) in optional {
@@ -152,7 +189,7 @@ impl Source for Disk {
                 });
             }
         }
-        Walk::new(scan, sink, &mounts, self.file_bytes).run()?;
+        Walk::new(scan, sink, &mounts, self.stored_bytes).run()?;
         Ok(self.layer(&mounts))
     }
 
@@ -170,7 +207,8 @@ impl Disk {
                 .find(|mount| mount.volume.is_some_and(|mounted| std::ptr::eq(mounted, volume)));
             mount.map(mount_path)
         };
-        let (kind, mut facts) = self.container.clone();
+        let Container { kind, ref facts, .. } = self.container;
+        let mut facts = facts.clone();
         facts.push((
             "partitionTable",
             Fact::Text(self.table.as_ref().map_or("none", |table| table.kind).to_owned()),

@@ -4,7 +4,7 @@ use super::DiskError;
 use super::btrfs::Subvolume;
 use super::filesystem::{Filesystem, Kind, Node};
 use super::table::guid_text;
-use super::volume::{BTRFS, Volume};
+use super::volume::{BTRFS, ISO9660, Volume};
 
 /// Types of root partitions by the Discoverable Partitions Specification: x86-64, arm64.
 const ROOT_TYPES: [&str; 2] = [
@@ -42,7 +42,14 @@ pub(super) fn find_root<'d>(volumes: &'d [Volume], wanted: Option<&str>) -> Resu
             known: describe(volumes.iter()),
         });
     }
-    let readable: Vec<&Volume> = volumes.iter().filter(|volume| volume.can_be_root()).collect();
+    // A partition that begins where an ISO 9660 filesystem on the disk does is the same once more.
+    let is_iso9660 = |volume: &&Volume| volume.kind == ISO9660;
+    let has_iso9660 = volumes.iter().filter(is_iso9660).any(Volume::is_disk);
+    let readable: Vec<&Volume> = volumes
+        .iter()
+        .filter(|volume| volume.can_be_root())
+        .filter(|volume| !has_iso9660 || volume.is_disk() || !is_iso9660(volume))
+        .collect();
     let systems: Vec<&Volume> = readable
         .iter()
         .copied()

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::btrfs;
+use super::erofs;
 use super::ext4;
 use super::filesystem::Filesystem;
 use super::lvm::{self, LogicalVolume};
@@ -72,6 +73,17 @@ impl Volume {
         Ok(volumes)
     }
 
+    /// A disk that is an ISO 9660 filesystem, and may have partitions as well, so that it also starts from a USB stick.
+    /// Before the filesystem there may be anything, so that what is no whole table is none.
+    pub(super) fn with_iso9660(disk: &Arc<dyn ReadAt>) -> Result<(Option<Table>, Vec<Self>), DiskError> {
+        let table = Table::read(disk.as_ref()).unwrap_or_default();
+        let mut volumes = Self::all(disk, None)?;
+        if table.is_some() {
+            volumes.extend(Self::all(disk, table.as_ref())?);
+        }
+        Ok((table, volumes))
+    }
+
     /// A logical volume. What keeps it from being read matters once it is the root or mounted.
     fn of_lvm(volume: LogicalVolume) -> Self {
         let looked = volume.bytes.and_then(|bytes| Self::look(bytes, None));
@@ -103,7 +115,9 @@ impl Volume {
             uuid,
             filesystem: match kind {
                 BTRFS => Some(Filesystem::open_btrfs(volume)),
+                EROFS => Some(Filesystem::open_erofs(volume)),
                 EXT4 => Some(Filesystem::open_ext4(volume)),
+                ISO9660 => Some(Filesystem::open_iso9660(volume)),
                 VFAT => Some(Filesystem::open_vfat(volume)),
                 XFS => Some(Filesystem::open_xfs(volume)),
                 SQUASHFS => Some(Filesystem::open_squashfs(volume)),
@@ -118,11 +132,16 @@ impl Volume {
         self.partition.as_ref().map(|partition| partition.number)
     }
 
-    /// Whether a person means it by a number, or by `group/volume`.
+    /// Whether it is the disk as a whole.
+    pub(super) fn is_disk(&self) -> bool {
+        self.partition.is_none() && self.logical.is_none()
+    }
+
+    /// Whether a person means it by a number, 0 for the disk as a whole, or by `group/volume`.
     pub(super) fn is_named(&self, name: &str) -> bool {
         let number = self.number().map(|number| number.to_string());
         let path = self.logical.as_ref().map(lvm::Name::path);
-        number.or(path).is_some_and(|known| known == name)
+        number.or(path).map_or(name == "0", |known| known == name)
     }
 
     /// Whether its kind of filesystem can hold a system: vfat has neither owners nor links.
@@ -203,7 +222,9 @@ impl Volume {
 }
 
 pub(super) const BTRFS: &str = "btrfs";
+const EROFS: &str = "erofs";
 const EXT4: &str = "ext4";
+pub(super) const ISO9660: &str = "iso9660";
 const VFAT: &str = "vfat";
 const XFS: &str = "xfs";
 const SQUASHFS: &str = "squashfs";
@@ -212,7 +233,7 @@ const LVM: &str = "LVM2";
 /// Whether a disk without a partition table may start like this: filesystems that leave its first sector to others
 /// come first, since anything may be in there.
 pub(super) fn is_filesystem(head: &[u8]) -> bool {
-    ext4::looks_like(head) || xfs::looks_like(head) || squashfs::looks_like(head)
+    ext4::looks_like(head) || xfs::looks_like(head) || squashfs::looks_like(head) || erofs::looks_like(head)
 }
 
 /// Text at a place that tells a kind.
@@ -220,15 +241,19 @@ const MAGICS: [(&str, usize, &[u8]); 9] = [
     (XFS, 0, b"XFSB"),
     (BTRFS, btrfs::MAGIC_AT, btrfs::MAGIC),
     (SQUASHFS, 0, b"hsqs"),
-    ("erofs", 1024, b"\xe2\xe1\xf5\xe0"),
     ("LUKS", 0, b"LUKS\xba\xbe"),
     ("swap", 4086, b"SWAPSPACE2"),
-    ("iso9660", 0x8001, b"CD001"),
+    (ISO9660, 0x8001, b"CD001"),
+    ("udf", 0x8001, b"BEA01"),
     (VFAT, 82, b"FAT32"),
     (VFAT, 54, b"FAT1"),
 ];
 
 fn kind_of(head: &[u8]) -> &'static str {
+    // Its mark is longer than that of ext4, which could be a part of its id.
+    if erofs::looks_like(head) {
+        return EROFS;
+    }
     if ext4::looks_like(head) {
         return EXT4;
     }
@@ -261,7 +286,9 @@ fn names_of(kind: &str, head: &[u8]) -> (String, String) {
     match kind {
         EXT4 => (text(1144, 16), uuid(1128)),
         XFS => (text(108, 12), uuid(32)),
+        EROFS => (text(1088, 16), uuid(1072)),
         BTRFS => (text(0x1_012b, 256), uuid(0x1_0020)),
+        ISO9660 => (text(0x8028, 32), String::new()),
         "swap" => (text(1052, 16), uuid(1036)),
         VFAT if le16(head, 22) == 0 && le32(head, 36) != 0 => (text(71, 11), serial(67)),
         VFAT => (text(43, 11), serial(39)),

@@ -278,8 +278,8 @@ pub enum InitramfsError {
         /// How many there are.
         count: u64,
     },
-    /// There is no member at all.
-    #[error("nothing but padding: no cpio member in it")]
+    /// There is no member at all. An archive of `tar` without members and an unwritten disk look the same.
+    #[error("nothing but zeros: no member of an archive, and no filesystem")]
     Nothing,
 }
 
@@ -456,7 +456,9 @@ impl Explain for InitramfsError {
                 "no initramfs needs this; look where it comes from"
             }
             Self::PathTooLong { .. } => "the kernel cannot give such a path to IMA; shorten it",
-            Self::Nothing => "check how the file was made",
+            Self::Nothing => {
+                "an empty archive, a disk that nothing was written to, or a copy that failed: make the image again"
+            }
         })
     }
 }

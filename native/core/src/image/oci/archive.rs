@@ -11,13 +11,12 @@
 
 use std::cell::Cell;
 use std::fs;
-use std::io::Write as _;
-use std::os::unix::ffi::OsStrExt as _;
 use std::sync::Arc;
 
 use super::{Container, Store};
 use crate::image::compression::Compression;
-use crate::image::cursor::{Cursor, Fill as _};
+use crate::image::cursor::Cursor;
+use crate::image::packed;
 use crate::image::tar::{BUFFER_BYTES, Index, Section, Tar, Unpacked};
 use crate::image::{ImageError, Limits, Source};
 use ima_assay_digest::Control;
@@ -53,9 +52,10 @@ pub(in crate::image) fn open(
     control: &Control,
 ) -> Result<Box<dyn Source>, ImageError> {
     let (file, compression) = match compression {
-        Some(compression) if starts_as_container(&file, compression, limits) => {
-            (unpack(&file, &name, compression, limits, control)?, None)
-        }
+        Some(compression) if starts_as_container(&file, compression, limits) => (
+            packed::spool(&file, &name, compression, limits, control)?.file,
+            None,
+        ),
         compression => (file, compression),
     };
     if compression.is_none()
@@ -69,16 +69,22 @@ pub(in crate::image) fn open(
 /// The container image in a plain archive. What is wrong with an archive is for its reader to say.
 fn container(file: &fs::File, name: &[u8], limits: &Limits) -> Option<Container> {
     let size_bytes = file.metadata().ok()?.len();
-    let (mut is_told, mut has_root) = (false, false);
+    let (mut is_told, mut has_root, mut has_blobs) = (false, false, false);
     let index = Index::read(file, size_bytes, limits, &mut |path| {
         let top = first_part(path);
         has_root |= matches!(top, b"usr" | b"etc");
+        has_blobs |= top == b"blobs";
         is_told |= is_of_container(top);
         is_told || !ROOT_NAMES.contains(&top)
     });
     let index = index.ok()?;
-    let is_layout = index.has(b"oci-layout") && index.has(b"index.json");
-    if !is_layout && (has_root || !index.has(b"manifest.json")) {
+    let (has_mark, has_index) = (index.has(b"oci-layout"), index.has(b"index.json"));
+    let is_saved = index.has(b"manifest.json");
+    // A layout that has lost a file is refused by what it lacks, and no root of a filesystem.
+    let is_damaged = !is_saved && has_blobs && has_mark != has_index;
+    let is_layout = has_mark && has_index || is_damaged;
+    // Beside a root filesystem none of them is what was meant: the archive's reader says so.
+    if has_root || !is_layout && !is_saved {
         return None;
     }
     Some(Container {
@@ -132,35 +138,6 @@ fn is_of_container(top: &[u8]) -> bool {
         is_hex && name.get(64).is_none_or(|byte| *byte == b'.')
     });
     is_digest || CONTAINER_NAMES.contains(&top)
-}
-
-/// Unpacks an archive into a temporary file that nobody else can open.
-fn unpack(
-    file: &fs::File,
-    name: &[u8],
-    compression: Compression,
-    limits: &Limits,
-    control: &Control,
-) -> Result<fs::File, ImageError> {
-    let (read, mark) = (Cell::new(0), Cell::new(false));
-    let section = Section::new(file, name, 0..u64::MAX, control, &read);
-    let mut packed = Cursor::new(section, BUFFER_BYTES);
-    let mut unpacked = Unpacked::new(compression, &mut packed, limits, (&read, &mark), 0)?;
-    let directory = std::env::temp_dir();
-    let failed = |error| ImageError::Io {
-        path: directory.as_os_str().as_bytes().to_vec(),
-        error,
-    };
-    let mut into = tempfile::tempfile_in(&directory).map_err(failed)?;
-    let mut buffer = vec![0; BUFFER_BYTES];
-    loop {
-        let len = unpacked.fill(&mut buffer)?;
-        if len == 0 {
-            return Ok(into);
-        }
-        into.write_all(buffer.get(..len).unwrap_or_default())
-            .map_err(failed)?;
-    }
 }
 
 #[cfg(test)]

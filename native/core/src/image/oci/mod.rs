@@ -52,9 +52,16 @@ pub struct Container {
     file_bytes: Option<u64>,
 }
 
-/// Whether a directory is an OCI layout.
+/// Whether a directory is an OCI layout, be it one that has lost a file: that is no root of a filesystem, whose
+/// files would be the blobs.
 pub(super) fn is_layout(directory: &Path) -> bool {
-    directory.join("oci-layout").is_file() && directory.join("index.json").is_file()
+    let has_file = |name| directory.join(name).is_file();
+    let has_directory = |name| directory.join(name).is_dir();
+    match (has_file("oci-layout"), has_file("index.json")) {
+        (true, true) => true,
+        (false, false) => false,
+        _ => has_directory("blobs") && !has_directory("usr") && !has_directory("etc"),
+    }
 }
 
 impl Container {

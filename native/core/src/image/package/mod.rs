@@ -1,5 +1,6 @@
 //! Packages: the files of a `.deb` or `.rpm`, or of all packages of a repository, at the paths they are installed at.
 
+mod database;
 mod deb;
 mod error;
 mod installed;
@@ -10,6 +11,7 @@ mod rpm;
 #[cfg(test)]
 mod tests;
 
+pub use database::{Owner, Owners, owners};
 pub use deb::Deb;
 pub use error::PackageError;
 pub use keys::PackageKeys;

@@ -82,8 +82,11 @@ impl Header {
         let mode = number(field(block, 100, 8))
             .ok_or(Fault::Field("mode"))?
             .unwrap_or(0);
+        let typeflag = field(block, 156, 1).first().copied().unwrap_or(0);
+        // GNU tar gives an archive a name, and the name no size.
+        let nothing = (typeflag == b'V').then_some(0);
         let size = number(field(block, 124, 12))
-            .flatten()
+            .and_then(|size| size.or(nothing))
             .ok_or(Fault::Field("size"))?;
         Ok(Self {
             dialect,
@@ -93,7 +96,7 @@ impl Header {
             uid: owner(108, "uid")?,
             gid: owner(116, "gid")?,
             size,
-            typeflag: field(block, 156, 1).first().copied().unwrap_or(0),
+            typeflag,
             link: text(field(block, 157, 100)).to_vec(),
         })
     }

@@ -24,20 +24,18 @@ mod whiteout;
 
 use std::cell::Cell;
 use std::fs;
-use std::io::Read as _;
 use std::ops::Range;
 
 pub use super::rootfs::Refusal;
 pub use error::TarError;
-use header::{BLOCK_BYTES, Header};
+use header::Header;
 pub(super) use index::{Index, Place};
 pub(super) use stream::{BUFFER_BYTES, Section, Unpacked};
 pub(super) use unpack::Unpacker;
 
-use super::compression::{Compression, Streams};
+use super::compression::Compression;
 use super::cursor::Cursor;
-use super::{Fact, ImageError, Layer, Limits, Scan, Sink, Source};
-use ima_assay_digest::Control;
+use super::{Fact, ImageError, Layer, Scan, Sink, Source};
 
 /// How many times its own size the files of an archive may have together, where that is more than the limit: holes.
 const USUAL_RATIO: u64 = 16;
@@ -52,25 +50,6 @@ pub struct Tar {
 }
 
 impl Tar {
-    /// The archive that a file is, if `head`, its first bytes, or what they unpack to, are those of one.
-    pub(super) fn detect(file: &fs::File, head: &[u8], limits: &Limits) -> Option<Option<Compression>> {
-        let Some(compression) = Compression::detect(head) else {
-            return looks_like(head).then_some(None);
-        };
-        let (control, read, mark) = (Control::default(), Cell::new(0), Cell::new(false));
-        let mut cursor = Cursor::new(
-            Section::new(file, b"", 0..u64::MAX, &control, &read),
-            BUFFER_BYTES,
-        );
-        let decoder = compression
-            .decoder(&mut cursor, Streams::All, limits, &mark)
-            .ok()?;
-        let mut unpacked = Vec::with_capacity(BLOCK_BYTES);
-        // What cannot be unpacked is for the reader of an initramfs to explain.
-        decoder.take(512).read_to_end(&mut unpacked).ok()?;
-        looks_like(&unpacked).then_some(Some(compression))
-    }
-
     /// The archive that a whole file is. `path` is only shown.
     ///
     /// # Errors
@@ -93,7 +72,7 @@ impl Tar {
 }
 
 /// Whether a first block is a header. The sum over all its bytes is the magic that every dialect has.
-fn looks_like(head: &[u8]) -> bool {
+pub(super) fn looks_like(head: &[u8]) -> bool {
     let is_cpio = head.starts_with(b"0707");
     let header = head.first_chunk().map(Header::parse);
     !is_cpio && matches!(header, Some(Ok(header)) if !header.name.is_empty())

@@ -116,9 +116,11 @@ impl Explain for EventLogError {
     fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Source(error) => error.hint(),
-            Self::EventTooLong { .. } | Self::TooManyEvents { .. } => {
+            // No firmware has such a first event: it is another kind of file.
+            Self::EventTooLong { event, .. } if *event > 1 => {
                 Some("raise the limit if the event log is genuine")
             }
+            Self::TooManyEvents { .. } => Some("raise the limit if the event log is genuine"),
             _ => Some("give binary_bios_measurements of /sys/kernel/security/tpm0, read to its end"),
         }
     }

@@ -6,6 +6,7 @@ use ima_assay_digest::{Algorithm, Digest, hash};
 
 use super::made::Random;
 use super::*;
+use crate::error::Explain as _;
 
 const NO_ACTION: u32 = 3;
 const ACTION: u32 = 5;
@@ -212,6 +213,15 @@ fn a_log_cut_off_anywhere_but_between_events_is_an_error() {
     for cut in 1..log.len() {
         assert_eq!(replay(&log[..cut]).is_ok(), ends.contains(&cut), "{cut}");
     }
+}
+
+#[test]
+fn another_kind_of_file_is_told_by_its_first_event() {
+    let error = replay(b"10 c8acbfa06c0d5bf7696db445ba8489fa2393c0d5 ima-ng sha256:00 /x\n").unwrap_err();
+    assert!(
+        error.hint().unwrap().contains("binary_bios_measurements"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -305,19 +305,13 @@ impl Composed {
     /// ```
     #[must_use]
     pub fn summary(&self) -> Value {
-        let mut paths: u64 = 0;
-        let mut last: Option<&[u8]> = None;
-        for row in self.digests.rows() {
-            if last.replace(row.path) != Some(row.path) {
-                paths = paths.saturating_add(1);
-            }
-        }
+        let (paths, digests) = count(&self.digests);
         let algorithms = self.algorithms();
         json!({
             "paths": paths,
-            "digests": self.digests.len(),
-            "keyrings": self.keyrings.len(),
-            "imaBuf": self.buffers.len(),
+            "digests": digests,
+            "keyrings": count(&self.keyrings).1,
+            "imaBuf": count(&self.buffers).1,
             "excludes": self.excludes.len(),
             "ignoredKeyrings": self.ignored_keyrings().collect::<Vec<_>>(),
             "verificationKeys": self.key_ids().map(|id| format!("{id:08x}")).collect::<Vec<_>>(),
@@ -340,6 +334,19 @@ impl Composed {
             })).collect::<Vec<_>>(),
         })
     }
+}
+
+/// Names in a list, and digests of them: what several sources have counts once.
+fn count(list: &Allowlist) -> (u64, u64) {
+    let (mut names, mut digests): (u64, u64) = (0, 0);
+    let mut last = None;
+    for row in list.rows() {
+        let this = (row.path, row.algorithm, row.digest);
+        let before = last.replace(this);
+        names = names.saturating_add((before.map(|(path, ..)| path) != Some(row.path)).into());
+        digests = digests.saturating_add((before != Some(this)).into());
+    }
+    (names, digests)
 }
 
 /// Why a policy cannot be written.

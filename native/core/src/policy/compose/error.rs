@@ -66,16 +66,6 @@ pub enum ComposeError {
         /// What is wrong with it.
         problem: &'static str,
     },
-    /// A pattern of an exclude list that matches every path.
-    #[error("the pattern \"{}\" excludes every path", Escaped(pattern.as_bytes()))]
-    ExcludesEverything {
-        /// The list.
-        origin: Vec<u8>,
-        /// The line, counted from 1.
-        line: Option<u64>,
-        /// The pattern.
-        pattern: String,
-    },
     /// The form that was asked for has no place for something.
     #[error("{form} has no place for {}", what.join(", "))]
     Lossy {
@@ -94,7 +84,6 @@ impl Explain for ComposeError {
             Self::Keys { error, .. } => error.code(),
             Self::Entry { fault, .. } => fault.code(),
             Self::EntryDigest { .. } => "ENTRY_DIGEST_UNUSABLE",
-            Self::ExcludesEverything { .. } => "EXCLUDES_EVERYTHING",
             Self::Lossy { .. } => "FORM_LOSSY",
         }
     }
@@ -104,8 +93,7 @@ impl Explain for ComposeError {
             Self::Unusable { origin, .. }
             | Self::Keys { origin, .. }
             | Self::Entry { origin, .. }
-            | Self::EntryDigest { origin, .. }
-            | Self::ExcludesEverything { origin, .. } => Some(origin.clone()),
+            | Self::EntryDigest { origin, .. } => Some(origin.clone()),
             Self::Conflict { .. } | Self::Lossy { .. } => None,
         };
         let inner = match self {
@@ -118,10 +106,6 @@ impl Explain for ComposeError {
             Self::Entry { fault, .. } => fault.place(),
             Self::EntryDigest { entry, .. } => Place {
                 entry: Some(*entry),
-                ..Place::default()
-            },
-            Self::ExcludesEverything { line, .. } => Place {
-                line: *line,
                 ..Place::default()
             },
             Self::Conflict { .. } | Self::Lossy { .. } => Place::default(),
@@ -141,10 +125,7 @@ impl Explain for ComposeError {
             Self::Keys { error, .. } => error.hint(),
             Self::Entry { fault, .. } => fault.hint(),
             Self::EntryDigest { .. } => Some("look at the entry with `ima-assay log show`"),
-            Self::ExcludesEverything { .. } => {
-                Some("patterns match from the start of a path; name what is to be excluded")
-            }
-            Self::Lossy { .. } => Some("convert to runtime-policy, or lose it knowingly with --lossy"),
+            Self::Lossy { .. } => Some("write a runtime policy, or lose it knowingly with --lossy"),
         }
     }
 }

@@ -30,7 +30,7 @@ pub use list::{ListWants, Tally};
 pub use policy::compile_excludes;
 
 use crate::allowlist::{Allowlist, Builder};
-use crate::policy::exclude::{ExcludePattern, ExcludeSet, Lint, LintKind};
+use crate::policy::exclude::ExcludeSet;
 use crate::policy::{Section, Shape};
 use keys::Keys;
 
@@ -153,29 +153,12 @@ impl Draft {
         }
     }
 
-    /// Adds the patterns of an exclude list, which were compiled already.
-    ///
-    /// # Errors
-    /// [`ComposeError::ExcludesEverything`].
-    pub fn add_excludes(
-        &mut self,
-        name: &[u8],
-        kind: OriginKind,
-        patterns: &[ExcludePattern],
-        set: &ExcludeSet,
-    ) -> Result<(), ComposeError> {
-        if let Some(pattern) = limitless(set).next().and_then(|index| patterns.get(index)) {
-            return Err(ComposeError::ExcludesEverything {
-                origin: name.to_vec(),
-                line: pattern.line,
-                pattern: pattern.text.clone(),
-            });
-        }
+    /// Adds patterns that were compiled already.
+    pub fn add_excludes(&mut self, name: &[u8], kind: OriginKind, set: &ExcludeSet) {
         let origin = self.origin(name, kind);
-        for pattern in patterns {
+        for pattern in (0..set.len()).filter_map(|index| set.pattern(index)) {
             note(&mut self.excludes, &pattern.text, origin);
         }
-        Ok(())
     }
 
     /// Adds one digest.
@@ -235,21 +218,6 @@ impl Draft {
             });
         }
     }
-}
-
-/// The patterns that match every path. What cannot be decided is none.
-fn limitless(set: &ExcludeSet) -> impl Iterator<Item = usize> {
-    let is_limitless = |lint: &Lint| {
-        matches!(
-            lint.kind,
-            LintKind::MatchesEverything | LintKind::MatchesEveryPath
-        )
-    };
-    set.lint(&[])
-        .unwrap_or_default()
-        .into_iter()
-        .filter(is_limitless)
-        .map(|lint| lint.index)
 }
 
 fn note(named: &mut Named, text: &str, origin: u32) {

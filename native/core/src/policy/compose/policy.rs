@@ -2,7 +2,7 @@
 
 use ima_assay_digest::Digest;
 
-use super::{Claim, ComposeError, Draft, OriginKind, limitless, note};
+use super::{Claim, ComposeError, Draft, OriginKind, note};
 use crate::policy::exclude::{ExcludeError, ExcludeLimits, ExcludePattern, ExcludeSet};
 use crate::policy::map::EntryView;
 use crate::policy::{Location, Policy, ProblemCode, Section, Shape, SignatureStatus};
@@ -157,7 +157,7 @@ impl Draft {
 impl Draft {
     /// Notes patterns of a policy that leave nothing to be checked.
     pub fn note_excludes(&mut self, policy: &Policy, set: &ExcludeSet) {
-        let count = u64::try_from(limitless(set).count()).unwrap_or(u64::MAX);
+        let count = u64::try_from(set.limitless().count()).unwrap_or(u64::MAX);
         self.note(
             "EXCLUDES_EVERYTHING",
             policy.origin(),

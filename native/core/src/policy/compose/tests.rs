@@ -258,19 +258,17 @@ fn provenance_names_the_source_of_everything() {
 }
 
 #[test]
-fn a_pattern_for_every_path_is_refused_in_an_exclude_list() {
-    let add = |pattern: &str| {
-        let patterns = [ExcludePattern::from(pattern)];
-        let set = ExcludeSet::new(patterns.to_vec(), &Default::default()).unwrap();
-        Draft::new(Choices::default()).add_excludes(b"list", OriginKind::ExcludeList, &patterns, &set)
-    };
-    assert!(add("/tmp/.*").is_ok());
-    for pattern in [".*", "/", "/?", "x|", "(/.*)"] {
-        assert_eq!(
-            add(pattern).unwrap_err().code(),
-            "EXCLUDES_EVERYTHING",
-            "{pattern}"
-        );
+fn what_several_sources_have_counts_once() {
+    let [one, other] = ["one", "other"].map(|name| {
+        load(
+            name,
+            format!("{HELLO}  /a\n{HELLO}  /b\n{HELLO}  %keyring:.ima\n"),
+        )
+    });
+    let third = load("third", format!("{WORLD}  /a\n"));
+    let summary = compose(&[one, other, third]).unwrap().summary();
+    for (key, count) in [("paths", 2), ("digests", 3), ("keyrings", 1), ("imaBuf", 0)] {
+        assert_eq!(summary[key], count, "{key}");
     }
 }
 

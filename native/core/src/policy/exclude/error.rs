@@ -98,8 +98,16 @@ pub enum ExcludeError {
         /// The name it was tried on.
         path: Vec<u8>,
     },
+    /// A pattern that matches every path, where a policy is to be made of the list.
+    #[error("the pattern \"{}\" excludes every path", Escaped(pattern.as_bytes()))]
+    Everything {
+        /// The line it is on, from 1, if it comes from a file.
+        line: Option<u64>,
+        /// The pattern.
+        pattern: String,
+    },
     /// A line of an exclude list that is not UTF-8.
-    #[error("line {line}: not UTF-8 from byte {column} of the line on")]
+    #[error("not UTF-8 from byte {column} of the line on")]
     LineNotText {
         /// Counted from 1.
         line: u64,
@@ -107,7 +115,7 @@ pub enum ExcludeError {
         column: usize,
     },
     /// A line with a character that is a line break for some readers only.
-    #[error("line {line}: U+{code:04X} inside it is a line break for some programs and not for others")]
+    #[error("U+{code:04X} inside the line is a line break for some programs and not for others")]
     LineBreakUnclear {
         /// Counted from 1.
         line: u64,
@@ -115,7 +123,7 @@ pub enum ExcludeError {
         code: u32,
     },
     /// A byte order mark at the start of an exclude list, which Python would take for a part of the first pattern.
-    #[error("line 1: a byte order mark at its start")]
+    #[error("a byte order mark at its start")]
     ByteOrderMark,
 }
 
@@ -132,6 +140,7 @@ impl Explain for ExcludeError {
             },
             Self::TooLargeTogether { .. } => "EXCLUDES_TOO_LARGE",
             Self::Undecided { .. } => "PATTERN_UNDECIDED",
+            Self::Everything { .. } => "EXCLUDES_EVERYTHING",
             Self::LineNotText { .. } => "EXCLUDE_LIST_NOT_TEXT",
             Self::LineBreakUnclear { .. } => "EXCLUDE_LIST_LINE_BREAK",
             Self::ByteOrderMark => "EXCLUDE_LIST_BYTE_ORDER_MARK",
@@ -140,7 +149,7 @@ impl Explain for ExcludeError {
 
     fn place(&self) -> Place {
         let (line, path) = match self {
-            Self::Pattern { line, .. } => (*line, None),
+            Self::Pattern { line, .. } | Self::Everything { line, .. } => (*line, None),
             Self::Undecided { line, path, .. } => (*line, Some(path.clone())),
             Self::LineNotText { line, .. } | Self::LineBreakUnclear { line, .. } => (Some(*line), None),
             Self::ByteOrderMark => (Some(1), None),
@@ -159,6 +168,9 @@ impl Explain for ExcludeError {
             Self::TooLargeTogether { .. } => Some("replace groups of patterns by one that covers them"),
             Self::Undecided { .. } => {
                 Some("write the pattern without back references and without repeats inside of repeats")
+            }
+            Self::Everything { .. } => {
+                Some("patterns match from the start of a path; name what is to be excluded")
             }
             Self::LineNotText { .. } => Some("save the exclude list as UTF-8, one pattern a line"),
             Self::LineBreakUnclear { .. } => Some("end the line there, or write the character as an escape"),

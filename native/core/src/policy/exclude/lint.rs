@@ -52,6 +52,21 @@ const BOOT_AGGREGATE: &[u8] = b"boot_aggregate";
 const PROBES: [&str; 4] = ["/x", "/usr/bin/true", "/q0/~x", "/Ω {7}%/."];
 
 impl ExcludeSet {
+    /// The patterns that match every path. What cannot be decided is none.
+    pub fn limitless(&self) -> impl Iterator<Item = usize> + use<> {
+        let is_limitless = |lint: &Lint| {
+            matches!(
+                lint.kind,
+                LintKind::MatchesEverything | LintKind::MatchesEveryPath
+            )
+        };
+        self.lint(&[])
+            .unwrap_or_default()
+            .into_iter()
+            .filter(is_limitless)
+            .map(|lint| lint.index)
+    }
+
     /// What is likely to be a mistake, in the order of the patterns. `names`: what must not be excluded unseen,
     /// such as the keyrings and buffers of the policy.
     ///

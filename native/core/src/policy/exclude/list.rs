@@ -6,7 +6,10 @@
 //! \#not-a-comment
 //! ```
 
+use std::collections::BTreeSet;
+
 use super::{ExcludeError, ExcludeLimits, ExcludePattern, ExcludeSet, unicode};
+use crate::error::Explain as _;
 
 /// What Python's `str.splitlines` takes for the end of a line beside line feeds. Programs that read a file line
 /// by line do not, so that one file would be two lists.
@@ -45,6 +48,57 @@ impl ExcludeSet {
             }
         }
     }
+
+    /// Reads an exclude list that a policy is made with.
+    ///
+    /// # Errors
+    /// Those of [`ExcludeSet::parse`], and [`ExcludeError::Everything`] for each pattern that matches every path; of
+    /// all lines at once.
+    pub fn parse_limited(text: &[u8], limits: &ExcludeLimits) -> Result<Self, Vec<ExcludeError>> {
+        let (patterns, errors) = lines(text);
+        limited(patterns, errors, limits)
+    }
+
+    /// Compiles patterns that a policy is made with.
+    ///
+    /// # Errors
+    /// Those of [`ExcludeSet::new`], and [`ExcludeError::Everything`]; of all patterns at once.
+    pub fn new_limited(
+        patterns: Vec<ExcludePattern>,
+        limits: &ExcludeLimits,
+    ) -> Result<Self, Vec<ExcludeError>> {
+        limited(patterns, Vec::new(), limits)
+    }
+}
+
+fn limited(
+    patterns: Vec<ExcludePattern>,
+    mut errors: Vec<ExcludeError>,
+    limits: &ExcludeLimits,
+) -> Result<ExcludeSet, Vec<ExcludeError>> {
+    let set = ExcludeSet::new(patterns.clone(), limits).or_else(|found| {
+        let bad: BTreeSet<usize> = found
+            .iter()
+            .filter_map(|error| match error {
+                ExcludeError::Pattern { index, .. } => Some(*index),
+                _ => None,
+            })
+            .collect();
+        errors.extend(found);
+        // A pattern that cannot be read must not hide one that matches everything.
+        let others = patterns.into_iter().enumerate();
+        let good = others.filter(|(index, _)| !bad.contains(index));
+        ExcludeSet::new(good.map(|(_, pattern)| pattern).collect(), limits)
+    });
+    // What is too large together is among the errors already.
+    let Ok(set) = set else { return Err(errors) };
+    let limitless = set.limitless().filter_map(|index| set.pattern(index));
+    errors.extend(limitless.map(|pattern| ExcludeError::Everything {
+        line: pattern.line,
+        pattern: pattern.text.clone(),
+    }));
+    errors.sort_by_key(|error| error.place().line);
+    if errors.is_empty() { Ok(set) } else { Err(errors) }
 }
 
 fn lines(text: &[u8]) -> (Vec<ExcludePattern>, Vec<ExcludeError>) {

@@ -30,7 +30,7 @@ impl<'f> Bytes<'f> {
         let len = buffer.len().min(left);
         let buffer = buffer.get_mut(..len).unwrap_or_default();
         if let Some(more) = &self.inode.inline_rest {
-            read_inline(&self.inode, more, self.at, buffer)?;
+            read_inline(&self.inode, more, self.at, buffer);
         } else if len > 0 {
             let reader = match self.reader.take() {
                 Some(reader) => reader,
@@ -43,11 +43,12 @@ impl<'f> Bytes<'f> {
     }
 }
 
-/// A file of which all bytes are in the inode.
-fn read_inline(inode: &Inode, more: &[u8], at: u64, buffer: &mut [u8]) -> Result<(), DiskError> {
+/// A file of which all bytes are in the inode. Behind those it has zeros, as `mke2fs -d` makes of a hole.
+fn read_inline(inode: &Inode, more: &[u8], at: u64, buffer: &mut [u8]) {
     let all = [&inode.block[..], more].concat();
-    let from = all.get(index(at)..).and_then(|from| from.get(..buffer.len()));
-    let from = from.ok_or_else(|| inode.corrupt("it is longer than the bytes that it keeps in itself"))?;
-    buffer.copy_from_slice(from);
-    Ok(())
+    let from = all.get(index(at)..).unwrap_or_default();
+    let len = from.len().min(buffer.len());
+    let (bytes, zeros) = buffer.split_at_mut(len);
+    bytes.copy_from_slice(from.get(..len).unwrap_or_default());
+    zeros.fill(0);
 }

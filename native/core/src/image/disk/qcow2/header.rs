@@ -79,9 +79,6 @@ impl Header {
     pub(super) fn read(file: &dyn ReadAt) -> Result<Self, DiskError> {
         let head = read_head(file)?;
         let version = be32(&head, 4);
-        if !matches!(version, 2 | 3) {
-            return Err(Qcow2Error::Version { version }.into());
-        }
         if be32(&head, 32) != 0 {
             return Err(Qcow2Error::Encrypted.into());
         }
@@ -160,9 +157,11 @@ impl Header {
 }
 
 fn read_head(file: &dyn ReadAt) -> Result<Vec<u8>, DiskError> {
-    let short = read_vec(file, 0, VERSION_2_BYTES)?;
-    if be32(&short, 4) == 2 {
-        return Ok(short);
+    match be32(&read_vec(file, 4, 4)?, 0) {
+        1 => return Err(Qcow2Error::Qcow1.into()),
+        2 => return read_vec(file, 0, VERSION_2_BYTES),
+        3 => {}
+        version => return Err(Qcow2Error::Version { version }.into()),
     }
     let head = read_vec(file, 0, VERSION_3_BYTES)?;
     let len = be32(&head, 100);

@@ -13,26 +13,21 @@
 
 mod error;
 mod header;
-mod other_files;
 
 use std::io::Read as _;
 use std::sync::Arc;
 
 use flate2::{Decompress, FlushDecompress, Status};
-use quick_cache::sync::Cache;
 
 pub use error::Qcow2Error;
 use header::{Compression, Header, malformed};
-pub(super) use other_files::OtherFiles;
 
 use super::DiskError;
+use super::container::{self, Kept, Mapped, Mapping, OtherFiles, Pages};
 use super::number::{divide, index, len64};
-use super::read_at::{ReadAt, check_range, read_vec};
+use super::read_at::{ReadAt, read_vec};
 use crate::image::Fact;
 use crate::path::Escaped;
-
-/// Bytes of unpacked clusters, and again of L2 tables, that are kept for the next read.
-const CACHE_BYTES: usize = 32 << 20;
 
 const OFFSET_BITS: u64 = 0x00ff_ffff_ffff_fe00;
 const IS_COPIED: u64 = 1 << 63;
@@ -48,21 +43,9 @@ pub(super) struct Qcow2 {
     backing: Option<Arc<dyn ReadAt>>,
     /// Has the clusters: this file, or another.
     data: Arc<dyn ReadAt>,
-    /// By their offset in the file.
-    tables: Cache<u64, Arc<[u64]>>,
+    tables: Pages,
     /// By their L2 entry.
-    clusters: Cache<u64, Arc<[u8]>>,
-}
-
-/// Where the bytes of a run are.
-enum Mapping {
-    Zeros,
-    /// At the same place of the backing file.
-    Backing,
-    /// At this offset of the file.
-    At(u64),
-    /// Packed, by this L2 entry.
-    Packed(u64),
+    clusters: Kept<u64>,
 }
 
 /// Whether a file is a qcow2.
@@ -76,20 +59,22 @@ impl Qcow2 {
         let header = Header::read(file.as_ref())?;
         let data = match &header.data_file {
             None => Arc::clone(&file),
-            Some(name) => others.open_data(name)?,
+            Some(name) => others.open_file(name)?,
         };
         let backing = match &header.backing {
             None => None,
-            Some(backing) => Some(others.open_backing(&backing.name, backing.format.as_deref())?),
+            Some(backing) => {
+                let format = backing.format.as_deref();
+                Some(container::open_below(&backing.name, format, others)?)
+            }
         };
-        let kept = (CACHE_BYTES >> header.cluster_bits).max(8);
         Ok(Self {
+            tables: Pages::new(Arc::clone(&file)),
+            clusters: Kept::new(header.cluster_bytes()),
             file,
             header,
             backing,
             data,
-            tables: Cache::new(kept),
-            clusters: Cache::new(kept),
         })
     }
 
@@ -115,37 +100,6 @@ impl Qcow2 {
         facts
     }
 
-    /// Where the byte at `offset` of the disk is, and how many bytes from there on are together.
-    fn map(&self, offset: u64) -> Result<(Mapping, u64), DiskError> {
-        let cluster_bytes = self.header.cluster_bytes();
-        let inside = offset & cluster_bytes.wrapping_sub(1);
-        let cluster = offset >> self.header.cluster_bits;
-        let left = cluster_bytes.saturating_sub(inside);
-        let entries = self.header.l2_entries();
-        let (row, column) = divide(cluster, entries);
-        let table_at = self.header.l1.get(index(row)).copied().unwrap_or(0) & OFFSET_BITS;
-        if table_at == 0 {
-            return Ok((Mapping::Backing, left));
-        }
-        let table = self.table(table_at)?;
-        let width = if self.header.has_extended_l2 { 2 } else { 1 };
-        let column = index(column).saturating_mul(width);
-        let entry = table.get(column).copied().unwrap_or(0);
-        if entry & IS_COMPRESSED != 0 {
-            return Ok((Mapping::Packed(entry), left));
-        }
-        if self.header.has_extended_l2 {
-            let bitmap = table.get(column.saturating_add(1)).copied().unwrap_or(0);
-            return self.map_subcluster(entry, bitmap, inside, table_at);
-        }
-        let reads_as_zeros = self.header.version >= 3 && entry & READS_AS_ZEROS != 0;
-        match entry & OFFSET_BITS {
-            _ if reads_as_zeros => Ok((Mapping::Zeros, left)),
-            0 if !self.is_at_zero(entry) => Ok((Mapping::Backing, left)),
-            at => Ok((Mapping::At(self.aligned(at)?.saturating_add(inside)), left)),
-        }
-    }
-
     /// Whether an entry with an offset of 0 means that place: the first cluster of a file that has nothing but data.
     fn is_at_zero(&self, entry: u64) -> bool {
         self.header.data_file.is_some() && entry & IS_COPIED != 0
@@ -158,7 +112,7 @@ impl Qcow2 {
         bitmap: u64,
         inside: u64,
         table_at: u64,
-    ) -> Result<(Mapping, u64), DiskError> {
+    ) -> Result<(Mapping<'_>, u64), DiskError> {
         let bits = self.header.cluster_bits.saturating_sub(5);
         let number = inside >> bits;
         let left = (1_u64 << bits).saturating_sub(inside & (1_u64 << bits).wrapping_sub(1));
@@ -169,9 +123,9 @@ impl Qcow2 {
             (true, false, 0) if !self.is_at_zero(entry) => {
                 Err(malformed(table_at, "a subcluster is allocated nowhere"))
             }
-            (true, false, at) => Ok((Mapping::At(self.aligned(at)?.saturating_add(inside)), left)),
+            (true, false, at) => Ok((self.at(at, inside)?, left)),
             (false, true, _) => Ok((Mapping::Zeros, left)),
-            (false, false, _) => Ok((Mapping::Backing, left)),
+            (false, false, _) => Ok((Mapping::Below, left)),
         }
     }
 
@@ -183,25 +137,16 @@ impl Qcow2 {
         }
     }
 
-    fn table(&self, at: u64) -> Result<Arc<[u64]>, DiskError> {
-        self.tables.get_or_insert_with(&at, || {
-            let bytes = read_vec(
-                self.file.as_ref(),
-                self.aligned(at)?,
-                index(self.header.cluster_bytes()),
-            )?;
-            Ok(bytes
-                .as_chunks()
-                .0
-                .iter()
-                .map(|entry| u64::from_be_bytes(*entry))
-                .collect())
-        })
+    /// In the cluster at `at` of the file that has the clusters.
+    fn at(&self, at: u64, inside: u64) -> Result<Mapping<'_>, DiskError> {
+        let at = self.aligned(at)?.saturating_add(inside);
+        Ok(Mapping::At(self.data.as_ref(), at))
     }
 
-    fn cluster(&self, entry: u64) -> Result<Arc<[u8]>, DiskError> {
-        self.clusters
-            .get_or_insert_with(&entry, || self.unpack(entry).map(Arc::from))
+    /// A number of the table at `table_at`.
+    fn entry(&self, table_at: u64, column: u64) -> Result<u64, DiskError> {
+        let at = self.aligned(table_at)?.saturating_add(column.saturating_mul(8));
+        self.tables.entry(at).map(u64::from_be_bytes)
     }
 
     fn unpack(&self, entry: u64) -> Result<Vec<u8>, DiskError> {
@@ -242,18 +187,6 @@ impl Qcow2 {
     }
 }
 
-/// Zeros where there is no backing file, or it ends before.
-fn read_backing(backing: Option<&dyn ReadAt>, offset: u64, buffer: &mut [u8]) -> Result<(), DiskError> {
-    let there = backing.map_or(0, |backing| backing.size_bytes().saturating_sub(offset));
-    let there = buffer.len().min(index(there));
-    let (from_backing, beyond) = buffer.split_at_mut_checked(there).unwrap_or_default();
-    beyond.fill(0);
-    match backing {
-        Some(backing) if !from_backing.is_empty() => backing.read_at(offset, from_backing),
-        _ => Ok(()),
-    }
-}
-
 /// Raw deflate, until all of `plain` is there.
 fn inflate(packed: &[u8], plain: &mut [u8]) -> bool {
     let mut inflater = Decompress::new(false);
@@ -262,32 +195,41 @@ fn inflate(packed: &[u8], plain: &mut [u8]) -> bool {
         && inflater.total_out() == len64(plain)
 }
 
-impl ReadAt for Qcow2 {
-    fn size_bytes(&self) -> u64 {
+impl Mapped for Qcow2 {
+    fn disk_bytes(&self) -> u64 {
         self.header.size_bytes
     }
 
-    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<(), DiskError> {
-        check_range(offset, buffer.len(), self.header.size_bytes)?;
-        let (mut offset, mut rest) = (offset, buffer);
-        while !rest.is_empty() {
-            let (mapping, left) = self.map(offset)?;
-            let len = rest.len().min(index(left));
-            let (now, later) = rest.split_at_mut_checked(len).unwrap_or_default();
-            match mapping {
-                Mapping::Zeros => now.fill(0),
-                Mapping::Backing => read_backing(self.backing.as_deref(), offset, now)?,
-                Mapping::At(at) => self.data.read_at(at, now)?,
-                Mapping::Packed(entry) => {
-                    let cluster = self.cluster(entry)?;
-                    let start = index(offset & self.header.cluster_bytes().wrapping_sub(1));
-                    let from = cluster.get(start..).and_then(|from| from.get(..now.len()));
-                    now.copy_from_slice(from.ok_or(Qcow2Error::ClusterCorrupt { offset })?);
-                }
-            }
-            offset = offset.saturating_add(u64::try_from(len).unwrap_or(u64::MAX));
-            rest = later;
+    fn below(&self) -> Option<&dyn ReadAt> {
+        self.backing.as_deref()
+    }
+
+    fn map(&self, offset: u64) -> Result<(Mapping<'_>, u64), DiskError> {
+        let cluster_bytes = self.header.cluster_bytes();
+        let inside = offset & cluster_bytes.wrapping_sub(1);
+        let cluster = offset >> self.header.cluster_bits;
+        let left = cluster_bytes.saturating_sub(inside);
+        let (row, column) = divide(cluster, self.header.l2_entries());
+        let table_at = self.header.l1.get(index(row)).copied().unwrap_or(0) & OFFSET_BITS;
+        if table_at == 0 {
+            return Ok((Mapping::Below, left));
         }
-        Ok(())
+        let width = if self.header.has_extended_l2 { 2 } else { 1 };
+        let column = column.saturating_mul(width);
+        let entry = self.entry(table_at, column)?;
+        if entry & IS_COMPRESSED != 0 {
+            let cluster = self.clusters.get(&entry, || self.unpack(entry))?;
+            return Ok((Mapping::Unpacked(cluster, inside), left));
+        }
+        if self.header.has_extended_l2 {
+            let bitmap = self.entry(table_at, column.saturating_add(1))?;
+            return self.map_subcluster(entry, bitmap, inside, table_at);
+        }
+        let reads_as_zeros = self.header.version >= 3 && entry & READS_AS_ZEROS != 0;
+        match entry & OFFSET_BITS {
+            _ if reads_as_zeros => Ok((Mapping::Zeros, left)),
+            0 if !self.is_at_zero(entry) => Ok((Mapping::Below, left)),
+            at => Ok((self.at(at, inside)?, left)),
+        }
     }
 }

@@ -3,7 +3,7 @@
 use super::*;
 
 /// A small filesystem, so that much of it can be damaged.
-fn small(directory: &Path, options: &str) -> Vec<u8> {
+pub(super) fn small(directory: &Path, options: &str) -> Vec<u8> {
     let root = directory.join("root");
     fs::remove_dir_all(root.join("usr/many")).unwrap();
     for large in ["usr/bin/large", "usr/lib/sparse"] {
@@ -13,7 +13,7 @@ fn small(directory: &Path, options: &str) -> Vec<u8> {
     fs::read(directory.join("image")).unwrap()
 }
 
-fn outcome(directory: &Path, bytes: &[u8]) -> Option<Lines> {
+pub(super) fn outcome(directory: &Path, bytes: &[u8]) -> Option<Lines> {
     let path = directory.join("damaged");
     fs::write(&path, bytes).unwrap();
     extracted(&path, &options())

@@ -2,16 +2,22 @@
 //! were made of.
 
 mod attributes;
+mod blocks;
 mod btrfs;
+mod containers;
 mod damage;
+mod erofs;
 mod ext4;
+mod iso9660;
 mod journal;
 mod layouts;
 mod lvm;
 mod memory;
+mod packed;
 mod qcow2;
 mod squashfs;
 mod vfat;
+mod vmdk;
 mod xfs;
 
 use std::collections::BTreeSet;

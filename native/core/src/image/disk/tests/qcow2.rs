@@ -31,7 +31,7 @@ fn every_kind_of_container_has_the_same_files() {
 }
 
 /// Runs lines of a shell.
-fn shell(directory: &Path, lines: &[&str]) {
+pub(super) fn shell(directory: &Path, lines: &[&str]) {
     fs::write(directory.join("script"), lines.join("\n")).unwrap();
     run(directory, "sh -e script");
 }
@@ -63,21 +63,7 @@ fn what_is_below_an_image_shows_through() {
         "qemu-io -c 'write -q -z 50M 1M' -c 'write -q -s piece 60M 64k' top",
     ];
     shell(directory, &made);
-    let disk = |image: &Path| {
-        let others = OtherFiles::of(Some(image), None);
-        Qcow2::open(
-            Arc::new(Raw::new(fs::File::open(image).unwrap()).unwrap()),
-            &others,
-        )
-        .unwrap()
-    };
-    let _ = run(directory, "qemu-img convert -O raw top whole");
-    let mut found = vec![0; 96 << 20];
-    disk(&directory.join("top")).read_at(0, &mut found).unwrap();
-    assert!(
-        found == fs::read(directory.join("whole")).unwrap(),
-        "qemu-img reads other bytes"
-    );
+    containers::assert_as_qemu(directory, "top", "qcow2", "changed");
 }
 
 #[test]
@@ -120,7 +106,7 @@ fn other_files_are_read_only_where_they_may_lie() {
         "qemu-img create -q -f qcow2 -u -b nowhere -F raw missing 64M",
         "qemu-img create -q -f qcow2 -u -b fifo -F raw waits 64M",
         "qemu-img create -q -f qcow2 -u -b nbd:localhost:1 -F raw address 64M",
-        "qemu-img create -q -f qcow2 -u -b above -F vmdk format 64M",
+        "qemu-img create -q -f qcow2 -u -b above -F qed format 64M",
         "qemu-img create -q -f qcow2 self 64M && qemu-img rebase -u -b self -F qcow2 self",
     ];
     shell(directory, &made);
@@ -130,7 +116,7 @@ fn other_files_are_read_only_where_they_may_lie() {
     ] {
         assert_eq!(
             code(&inside.join(image), &options()),
-            "QCOW2_OTHER_FILE",
+            "DISK_OTHER_FILE",
             "{image}"
         );
     }
@@ -141,11 +127,7 @@ fn other_files_are_read_only_where_they_may_lie() {
         assert_same(&lines(&found), &listed(&directory.join("outside/raw")), image);
     }
     for image in ["missing", "waits", "address", "format", "self"] {
-        assert_eq!(
-            code(&inside.join(image), &allowing),
-            "QCOW2_OTHER_FILE",
-            "{image}"
-        );
+        assert_eq!(code(&inside.join(image), &allowing), "DISK_OTHER_FILE", "{image}");
     }
 }
 

@@ -219,6 +219,25 @@ fn documents_are_what_they_should_be() {
 }
 
 #[test]
+fn a_layout_that_has_lost_a_file_is_no_root_of_a_filesystem() {
+    for name in ["oci-layout", "index.json"] {
+        let layout = Layout::new();
+        layout.holds(&[layout.image("amd64", &[layer("f", "1")])]);
+        let tar = |file: &str| run(layout.directory.path(), &format!("tar -cf {file} -C layout ."));
+        assert_eq!(layout.listed().len(), 1);
+        fs::remove_file(layout.path().join(name)).unwrap();
+        assert_eq!(layout.code(), "OCI_BLOB_MISSING", "{name}");
+        tar("archive");
+        let archive = layout.directory.path().join("archive");
+        assert_eq!(code_of(&archive, &options()), "OCI_BLOB_MISSING", "{name}");
+        // With the directories of a machine it is one, whatever else lies there.
+        fs::create_dir(layout.path().join("etc")).unwrap();
+        fs::write(layout.path().join("etc/hostname"), "x").unwrap();
+        assert!(!layout.listed().is_empty(), "{name}");
+    }
+}
+
+#[test]
 fn an_archive_of_an_image_must_say_each_thing_once() {
     let directory = TempDir::new().unwrap();
     let path = directory.path().join("archive");

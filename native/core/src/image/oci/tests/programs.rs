@@ -141,6 +141,26 @@ fn what_docker_saves_is_read_in_its_old_and_in_its_new_form() {
 }
 
 #[test]
+fn an_image_beside_a_root_filesystem_is_refused() {
+    let layout = Layout::new();
+    layout.holds(&[layout.image("amd64", &[layer("a", "1")])]);
+    let directory = layout.directory.path();
+    fs::create_dir_all(directory.join("root/etc")).unwrap();
+    fs::write(directory.join("root/etc/passwd"), b"lost otherwise").unwrap();
+    for order in ["-C layout . -C ../root etc", "-C root etc -C ../layout ."] {
+        run(directory, &format!("tar -cf both.tar {order}"));
+        run(directory, "gzip -kf both.tar");
+        for name in ["both.tar", "both.tar.gz"] {
+            assert_eq!(
+                code_of(&directory.join(name), &options()),
+                "TAR_CONTAINER_IMAGE",
+                "{order}"
+            );
+        }
+    }
+}
+
+#[test]
 fn inspect_shows_index_manifest_and_layers() {
     let layout = Layout::new();
     let image = layout.image("amd64", &[layer("a", "1"), layer("b", "2")]);

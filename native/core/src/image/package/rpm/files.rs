@@ -102,7 +102,7 @@ impl Files {
     /// [`PackageError::RpmMalformed`], [`ImageError::TooManyFiles`].
     pub(super) fn read(header: &Header, offset: u64, limits: &Limits) -> Result<Self, ImageError> {
         let malformed = |problem| PackageError::RpmMalformed { offset, problem };
-        let names = names(header, offset)?;
+        let names = file_names(header, offset)?;
         let count = names.len();
         if u64::try_from(count).unwrap_or(u64::MAX) > limits.max_files {
             return Err(ImageError::TooManyFiles {
@@ -204,8 +204,14 @@ impl Files {
     }
 }
 
-/// The paths of all files.
-fn names(header: &Header, offset: u64) -> Result<Vec<Vec<u8>>, PackageError> {
+/// The paths of all files. `offset` is where the header starts.
+///
+/// # Errors
+/// [`PackageError::RpmMalformed`].
+pub(in crate::image::package) fn file_names(
+    header: &Header,
+    offset: u64,
+) -> Result<Vec<Vec<u8>>, PackageError> {
     let malformed = |problem| PackageError::RpmMalformed { offset, problem };
     let old = header.strings(OLD_FILENAMES)?;
     let paths: Vec<Vec<u8>> = if old.is_empty() {

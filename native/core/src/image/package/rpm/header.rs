@@ -45,7 +45,7 @@ struct Entry {
 
 /// A header.
 #[derive(Debug)]
-pub(super) struct Header {
+pub(in crate::image::package) struct Header {
     offset: u64,
     /// As it is in the file.
     pub(super) bytes: Vec<u8>,
@@ -112,6 +112,25 @@ impl Header {
         })
     }
 
+    /// Reads a header as rpm's database has it: without the first half of its intro.
+    ///
+    /// # Errors
+    /// [`PackageError::RpmMalformed`].
+    pub(in crate::image::package) fn of_database(blob: &[u8]) -> Result<Self, PackageError> {
+        let bytes = [&MAGIC, blob].concat();
+        let malformed = PackageError::RpmMalformed {
+            offset: 0,
+            problem: "a header that is cut, or goes on behind its end",
+        };
+        let Some((intro, body)) = bytes.split_first_chunk() else {
+            return Err(malformed);
+        };
+        match body_bytes(intro, 0)? == body.len() {
+            true => Self::parse(bytes, 0),
+            false => Err(malformed),
+        }
+    }
+
     fn malformed(&self, problem: &'static str) -> PackageError {
         PackageError::RpmMalformed {
             offset: self.offset,
@@ -139,7 +158,7 @@ impl Header {
     ///
     /// # Errors
     /// [`PackageError::RpmMalformed`].
-    pub(super) fn strings(&self, tag: u32) -> Result<Vec<&[u8]>, PackageError> {
+    pub(in crate::image::package) fn strings(&self, tag: u32) -> Result<Vec<&[u8]>, PackageError> {
         let Some((entry, mut data)) = self.entry(tag, &[STRING, STRINGS, TRANSLATED])? else {
             return Ok(Vec::new());
         };
@@ -157,7 +176,7 @@ impl Header {
     ///
     /// # Errors
     /// [`PackageError::RpmMalformed`].
-    pub(super) fn string(&self, tag: u32) -> Result<Option<&[u8]>, PackageError> {
+    pub(in crate::image::package) fn string(&self, tag: u32) -> Result<Option<&[u8]>, PackageError> {
         Ok(self.strings(tag)?.first().copied())
     }
 
@@ -179,7 +198,7 @@ impl Header {
     ///
     /// # Errors
     /// [`PackageError::RpmMalformed`].
-    pub(super) fn numbers(&self, tag: u32) -> Result<Vec<u64>, PackageError> {
+    pub(in crate::image::package) fn numbers(&self, tag: u32) -> Result<Vec<u64>, PackageError> {
         let Some((entry, data)) = self.entry(tag, &[INT16, INT32, INT64])? else {
             return Ok(Vec::new());
         };

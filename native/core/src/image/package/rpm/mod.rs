@@ -33,7 +33,9 @@ use crate::image::tar::{BUFFER_BYTES, Section, Unpacked};
 use crate::image::{Fact, ImageError, Layer, Note, Scan, Sink, Source};
 use crate::path::Escaped;
 use files::Files;
-use header::{Header, INTRO_BYTES};
+pub(super) use files::file_names;
+pub(super) use header::Header;
+use header::INTRO_BYTES;
 use payload::Payload;
 
 pub(super) const MAGIC: [u8; 4] = [0xed, 0xab, 0xee, 0xdb];

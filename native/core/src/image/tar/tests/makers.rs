@@ -96,6 +96,8 @@ fn gnu_tar_in_every_format() {
         run(directory, &named);
         check(directory, "named", format);
     }
+    run(directory, "tar -cf labelled --format=gnu --label=name -C root .");
+    check(directory, "labelled", "with a name of its own");
     add_names(directory);
     for format in ["oldgnu", "gnu", "posix"] {
         run(directory, &format!("tar -cf long --format={format} -C root ."));

@@ -54,6 +54,33 @@ fn all_bad_lines_are_told_at_once() {
 }
 
 #[test]
+fn a_pattern_for_every_path_is_refused_together_with_all_else() {
+    let limits = ExcludeLimits::default();
+    let text = b"/tmp/.*\n(a\n.*\n[z\n/b\xff\n/?\n";
+    let errors = ExcludeSet::parse_limited(text, &limits).unwrap_err();
+    let found: Vec<_> = errors
+        .iter()
+        .map(|error| (error.place().line.unwrap(), error.code()))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            (2, "PATTERN_INVALID"),
+            (3, "EXCLUDES_EVERYTHING"),
+            (4, "PATTERN_INVALID"),
+            (5, "EXCLUDE_LIST_NOT_TEXT"),
+            (6, "EXCLUDES_EVERYTHING"),
+        ]
+    );
+    assert!(errors.iter().all(|error| error.hint().is_some()));
+    assert!(ExcludeSet::parse_limited(b"/tmp/.*\n", &limits).is_ok());
+    for pattern in [".*", "/", "/?", "x|", "(/.*)"] {
+        let errors = ExcludeSet::new_limited(patterns(&[pattern]), &limits).unwrap_err();
+        assert_eq!(errors[0].code(), "EXCLUDES_EVERYTHING", "{pattern}");
+    }
+}
+
+#[test]
 fn likely_mistakes_are_told() {
     let rows: [(&str, &[LintKind]); 16] = [
         ("/var/log/.*", &[]),
