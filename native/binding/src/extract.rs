@@ -3,9 +3,11 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use ima_assay_core::allowlist::Allowlist as List;
 use ima_assay_core::image::oci::Platform;
+use ima_assay_core::image::package::PackageKeys;
 use ima_assay_core::image::{self, DEFAULT_SKIPPED_PATHS, ExtractOptions, Limits, Selection, Shard};
 use ima_assay_digest::Control as Shared;
 use napi::bindgen_prelude::{AsyncTask, Buffer};
@@ -42,7 +44,7 @@ pub struct ExtractArguments {
     /// Also read signatures of files.
     pub signatures: bool,
     /// Files with certificates that packages have to be signed by; none: signatures are not looked at.
-    pub package_keys: Vec<String>,
+    pub package_keys: Vec<Buffer>,
     /// Also list the files of what a root filesystem boots.
     pub boot_files: bool,
     /// Whether files that a package has in `/lib` and the like are below `/usr` once it is installed.
@@ -119,28 +121,23 @@ pub(crate) fn whole(value: f64) -> u64 {
     value as u64
 }
 
-/// Reads certificates.
-fn package_keys(files: &[String]) -> napi::Result<Option<Arc<PackageKeys>>> {
+/// Names of files, as the core takes them.
+pub(crate) fn names(buffers: &[Buffer]) -> Vec<Vec<u8>> {
+    buffers.iter().map(|name| name.to_vec()).collect()
+}
+
+/// Certificates by their files; none for no file. Not for the main thread: a pipe may have to be waited for.
+pub(crate) fn read_package_keys(
+    files: &[Vec<u8>],
+    control: &Arc<Shared>,
+) -> napi::Result<Option<Arc<PackageKeys>>> {
     if files.is_empty() {
         return Ok(None);
     }
-    let mut keys = PackageKeys::new(SystemTime::now());
-    for name in files {
-        let failed = |error| {
-            explained(&SourceError {
-                input: name.as_bytes().to_vec(),
-                error,
-            })
-        };
-        let bytes = std::fs::read(name).map_err(|error| {
-            failed(ImageError::Io {
-                path: name.as_bytes().to_vec(),
-                error,
-            })
-        })?;
-        keys.add(&bytes).map_err(|error| failed(error.into()))?;
+    match PackageKeys::read(files, SystemTime::now(), control) {
+        Ok(keys) => Ok(Some(Arc::new(keys))),
+        Err(error) => Err(explained(&error)),
     }
-    Ok(Some(Arc::new(keys)))
 }
 
 impl ExtractArguments {
@@ -160,7 +157,6 @@ impl ExtractArguments {
         selection.image = self.image_name;
         selection.sysroots = self.sysroots.into_iter().map(String::into_bytes).collect();
         selection.signatures = self.signatures;
-        selection.package_keys = package_keys(&self.package_keys)?;
         selection.merged_usr = self.merged_usr;
         selection.shard = self.shard.and_then(|(index, count)| Shard::new(index, count));
         let default = ExtractOptions::default();
@@ -184,6 +180,7 @@ impl ExtractArguments {
 /// An extraction under way.
 pub struct ExtractTask {
     sources: Vec<Vec<u8>>,
+    package_keys: Vec<Vec<u8>>,
     options: ExtractOptions,
     control: Arc<Shared>,
 }
@@ -194,6 +191,7 @@ impl Task for ExtractTask {
 
     fn compute(&mut self) -> napi::Result<Self::Output> {
         guarded(|| {
+            self.options.selection.package_keys = read_package_keys(&self.package_keys, &self.control)?;
             let sources = self
                 .sources
                 .iter()
@@ -256,7 +254,8 @@ pub fn extract(
     control: &Control,
 ) -> napi::Result<AsyncTask<ExtractTask>> {
     Ok(AsyncTask::new(ExtractTask {
-        sources: sources.iter().map(|name| name.to_vec()).collect(),
+        sources: names(&sources),
+        package_keys: names(&options.package_keys),
         options: options.into_options()?,
         control: Arc::clone(&control.shared),
     }))
@@ -265,6 +264,7 @@ pub fn extract(
 /// An inspection under way.
 pub struct InspectTask {
     source: Vec<u8>,
+    package_keys: Vec<Vec<u8>>,
     options: ExtractOptions,
     control: Arc<Shared>,
 }
@@ -275,6 +275,7 @@ impl Task for InspectTask {
 
     fn compute(&mut self) -> napi::Result<String> {
         guarded(|| {
+            self.options.selection.package_keys = read_package_keys(&self.package_keys, &self.control)?;
             let source = image::open(&self.source, &self.options.limits, &self.control)
                 .map_err(|error| explained(&error))?;
             image::inspect(&self.source, source.as_ref(), &self.options, &self.control)
@@ -300,6 +301,7 @@ pub fn inspect(
 ) -> napi::Result<AsyncTask<InspectTask>> {
     Ok(AsyncTask::new(InspectTask {
         source: source.to_vec(),
+        package_keys: names(&options.package_keys),
         options: options.into_options()?,
         control: Arc::clone(&control.shared),
     }))

@@ -8,8 +8,10 @@
 //! The library reads packets and computes; what counts is decided here. Source: RFC 9580.
 
 use std::io::Read;
+use std::sync::Arc;
 use std::time::SystemTime;
 
+use ima_assay_digest::Control;
 use pgp::composed::{Deserializable, DetachedSignature, SignedPublicKey, SignedPublicSubKey};
 use pgp::crypto::hash::HashAlgorithm;
 use pgp::packet::{KeyFlags, Signature, SignatureType, SubpacketData};
@@ -17,9 +19,14 @@ use pgp::ser::Serialize as _;
 use pgp::types::{Duration, KeyDetails, PublicParams, Tag, Timestamp};
 
 use super::error::PackageError;
+use crate::image::{ImageError, SourceError};
+use crate::input::Input;
 
 const KEY_BEGINS: &[u8] = b"-----BEGIN PGP PUBLIC KEY BLOCK-----";
 const SIGNATURE_BEGINS: &[u8] = b"-----BEGIN PGP SIGNATURE-----";
+
+/// Bytes of a file of certificates; the keyring of a distribution has some hundred thousand.
+const MAX_FILE_BYTES: usize = 16 << 20;
 
 /// Signatures that are looked at; a package has one or two.
 const MAX_SIGNATURES: usize = 64;
@@ -54,20 +61,36 @@ enum Candidate<'k> {
 }
 
 impl PackageKeys {
-    /// None yet. `now` is when keys must not have expired.
-    #[must_use]
-    pub fn new(now: SystemTime) -> Self {
+    /// Reads the certificates of files, each armored (in one or several blocks) or binary. `now` is when keys must not have
+    /// expired.
+    ///
+    /// # Errors
+    /// [`ImageError::Io`], [`PackageError::KeyMalformed`].
+    pub fn read(names: &[Vec<u8>], now: SystemTime, control: &Arc<Control>) -> Result<Self, SourceError> {
+        let mut keys = Self::new(now);
+        for name in names {
+            let read = Input::open(name, control).and_then(|input| input.read_all(MAX_FILE_BYTES));
+            read.map_err(|error| ImageError::Io {
+                path: name.clone(),
+                error,
+            })
+            .and_then(|file| Ok(keys.add(&file)?))
+            .map_err(|error| SourceError {
+                input: name.clone(),
+                error,
+            })?;
+        }
+        Ok(keys)
+    }
+
+    pub(super) fn new(now: SystemTime) -> Self {
         Self {
             certificates: Vec::new(),
             now: Timestamp::try_from(now).unwrap_or(Timestamp::from_secs(u32::MAX)),
         }
     }
 
-    /// Adds the certificates of a file, armored (in one or several blocks) or binary.
-    ///
-    /// # Errors
-    /// [`PackageError::KeyMalformed`].
-    pub fn add(&mut self, file: &[u8]) -> Result<(), PackageError> {
+    pub(super) fn add(&mut self, file: &[u8]) -> Result<(), PackageError> {
         let before = self.certificates.len();
         for certificate in read_all(file, KEY_BEGINS) {
             let certificate = certificate.map_err(|error| PackageError::KeyMalformed {
@@ -129,9 +152,11 @@ impl PackageKeys {
         let mut candidates = candidates.filter(|candidate| is_issuer(signature, candidate.key()));
         let mut first = None;
         let checked = candidates.find_map(|candidate| {
-            let outcome = candidate
-                .compute(signature, signed())
-                .map_err(|error| wrong(error.to_string()))
+            let outcome = require_strong(part, signature, candidate.key())
+                .and_then(|()| {
+                    let computed = candidate.compute(signature, signed());
+                    computed.map_err(|error| wrong(error.to_string()))
+                })
                 .and_then(|()| self.judge(part, signature, &candidate));
             match outcome {
                 Ok(()) => Some(hex(candidate.key())),
@@ -157,19 +182,6 @@ impl PackageKeys {
         candidate: &Candidate<'_>,
     ) -> Result<(), PackageError> {
         let key = hex(candidate.key());
-        if !is_strong(signature) {
-            let algorithm = signature.hash_alg().map_or("no", hash_name);
-            return Err(PackageError::SignatureWeak {
-                part,
-                problem: format!("its hash algorithm is {algorithm}"),
-            });
-        }
-        if is_weak(candidate.key()) {
-            return Err(PackageError::SignatureWeak {
-                part,
-                problem: format!("the key {key} is DSA or a short RSA key"),
-            });
-        }
         let primary = candidate.primary();
         if is_revoked(primary)
             || matches!(candidate, Candidate::Subkey(_, subkey) if is_subkey_revoked(primary, subkey))
@@ -314,6 +326,23 @@ fn is_strong(signature: &Signature) -> bool {
         .is_some_and(|algorithm| STRONG.contains(&algorithm))
 }
 
+/// Refuses what could be forged. It may be right as a number, or the library does not compute it any more.
+fn require_strong(
+    part: &'static str,
+    signature: &Signature,
+    key: &dyn KeyDetails,
+) -> Result<(), PackageError> {
+    let problem = if !is_strong(signature) {
+        let algorithm = signature.hash_alg().map_or("none", hash_name);
+        format!("its hash algorithm is {algorithm}")
+    } else if is_weak(key) {
+        format!("the key {} is DSA or a short RSA key", hex(key))
+    } else {
+        return Ok(());
+    };
+    Err(PackageError::SignatureWeak { part, problem })
+}
+
 fn is_weak(key: &dyn KeyDetails) -> bool {
     match key.public_params() {
         // Modulus and exponent, each with two bytes of its length.
@@ -326,9 +355,13 @@ fn is_weak(key: &dyn KeyDetails) -> bool {
 fn has_unknown_critical(signature: &Signature) -> bool {
     let config = signature.config();
     config.is_some_and(|config| {
-        config
-            .hashed_subpackets()
-            .any(|subpacket| subpacket.is_critical && matches!(subpacket.data, SubpacketData::Other(..)))
+        config.hashed_subpackets().any(|subpacket| {
+            subpacket.is_critical
+                && matches!(
+                    subpacket.data,
+                    SubpacketData::Other(..) | SubpacketData::Notation(_)
+                )
+        })
     })
 }
 

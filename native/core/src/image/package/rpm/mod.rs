@@ -173,10 +173,13 @@ impl Rpm {
         }
         if !of_header.is_empty() && header.has(PAYLOAD_DIGEST) {
             let key = keys.verify("the header", &of_header, &|| Box::new(header.bytes.as_slice()))?;
-            if matches!(headers.payload_algorithm()?, 1 | 2) {
+            // MD5, SHA-1 and RIPEMD-160; one that is not known would not be compared.
+            let algorithm = headers.payload_algorithm()?;
+            if matches!(algorithm, 1..=3) || files::algorithm(algorithm).is_none() {
                 return Err(PackageError::SignatureWeak {
                     part: "the header",
-                    problem: "the payload's digest in it is MD5 or SHA-1".to_owned(),
+                    problem: "the payload's digest in it is of a weak algorithm, or of one that is not known"
+                        .to_owned(),
                 }
                 .into());
             }
@@ -186,7 +189,8 @@ impl Rpm {
         for tag in OF_WHOLE {
             of_whole.extend(signature.binary(tag)?.unwrap_or_default());
         }
-        let whole = || Ranges::new(&self.file, vec![headers.offset..self.size_bytes]);
+        let behind = headers.offset..self.size_bytes;
+        let whole = || Ranges::new(&self.file, std::iter::once(behind.clone()).collect());
         match of_whole.is_empty() {
             true if of_header.is_empty() => Err(PackageError::Unsigned { part: "the package" }.into()),
             true => Err(PackageError::Unsigned { part: "the payload" }.into()),
