@@ -50,6 +50,12 @@ export function declareImageOptions(yargs: Argv): Argv {
         describe:
           'List what packages have in /bin, /sbin and /lib below /usr (--no-merged-usr for old systems)',
       })
+      .option('package-key', {
+        type: 'string',
+        requiresArg: true,
+        describe:
+          'OpenPGP certificates: packages, and indexes of repositories, have to be signed by one (repeatable)',
+      })
       .option('sysroot', {
         type: 'string',
         requiresArg: true,
@@ -105,6 +111,7 @@ export function readImageOptions(parsed: ParsedArguments): ExtractOptions {
     oneFileSystem: flag(parsed, 'one-file-system'),
     partition: one(parsed, 'partition'),
     allowBacking: one(parsed, 'allow-backing'),
+    packageKeys: many(parsed, 'package-key'),
     sysroots: many(parsed, 'sysroot'),
     platform: one(parsed, 'platform'),
     imageName: one(parsed, 'image-name'),

@@ -7,7 +7,7 @@ import type { Command, ParsedArguments } from './command.ts';
 /** Positionals and options that name files to read, in any command. */
 const INPUTS = [
   'source list policy policies initrd plan image file path runtime-policy base-policy allowlist',
-  'exclude-list ima-measurement-list from-report policy-key key keyfile passphrase-file',
+  'exclude-list ima-measurement-list from-report policy-key package-key key keyfile passphrase-file',
   'certificate ak quote signature keylime-quote pcrs event-log add kernel ramdisk disk since',
   'payload verification-key',
 ].flatMap((names) => names.split(' '));

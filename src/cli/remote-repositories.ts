@@ -7,6 +7,8 @@ import { formatBytes, plural } from './terminal.ts';
 
 export interface RemoteOptions {
   readonly limits: Limits | undefined;
+  /** Whether the signatures of indexes are needed: keys are given. */
+  readonly signature: boolean;
   readonly quiet: boolean;
   readonly signal: AbortSignal;
 }
@@ -40,12 +42,13 @@ export async function copyRepositories(urls: readonly string[], options: RemoteO
 async function copyRepository(
   url: string,
   directory: string,
-  { limits, quiet, signal }: RemoteOptions,
+  { limits, signature, quiet, signal }: RemoteOptions,
 ): Promise<void> {
   const isShown = !quiet && process.stderr.isTTY && process.env['CI'] === undefined;
   let last = { files: 0, bytes: 0 };
   await fetchRpmRepository(url, directory, {
     limits,
+    signature,
     signal,
     onProgress: ({ files, totalFiles, bytes }) => {
       last = { files, bytes };
@@ -56,7 +59,7 @@ async function copyRepository(
   if (isShown) process.stderr.write('\r\u001b[K');
   if (!quiet) {
     process.stderr.write(
-      `${url}: ${plural(last.files, 'package')}, ${formatBytes(last.bytes)} fetched; signature unchecked\n`,
+      `${url}: ${plural(last.files, 'package')}, ${formatBytes(last.bytes)} fetched${signature ? '' : '; signature unchecked'}\n`,
     );
   }
 }

@@ -4,7 +4,7 @@ import type { Argv, Options } from 'yargs';
 const NAMES: readonly (readonly [name: string, options: string])[] = [
   [
     'FILE',
-    'add-ima-signature-verification-key ak allowlist base-policy cert-outfile certificate checksum disk event-log exclude-list from-report ima-measurement-list kernel key keyfile keylime-quote keypath list log output passphrase-file payload pcrs policy policy-key provenance public-key quote ramdisk runtime-policy signature since ssh-public-key verification-keys with',
+    'add-ima-signature-verification-key ak allowlist base-policy cert-outfile certificate checksum disk event-log exclude-list from-report ima-measurement-list kernel key keyfile keylime-quote keypath list log output package-key passphrase-file payload pcrs policy policy-key provenance public-key quote ramdisk runtime-policy signature since ssh-public-key verification-keys with',
   ],
   ['FACE=FILE', 'report'],
   ['DEST=FILE', 'add'],

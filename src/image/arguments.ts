@@ -34,6 +34,7 @@ export function toArguments(options: ExtractOptions): ExtractArguments {
     ...(options.imageName === undefined ? {} : { imageName: options.imageName }),
     sysroots: (options.sysroots ?? []).map(checkSysroot),
     signatures: options.signatures ?? false,
+    packageKeys: (options.packageKeys ?? []).map((path) => Buffer.from(path)),
     bootFiles: options.bootFiles ?? true,
     mergedUsr: options.mergedUsr ?? true,
     keepGoing: options.keepGoing ?? false,

@@ -17,6 +17,8 @@ export interface FetchOptions {
   readonly signal?: AbortSignal | undefined;
   /** `maxSpooledBytes` bounds all files together. */
   readonly limits?: Limits | undefined;
+  /** Whether to copy the signature of the index, too, which then has to be there. Default false. */
+  readonly signature?: boolean | undefined;
   /** Called after each file. */
   readonly onProgress?: ((progress: FetchProgress) => void) | undefined;
 }
@@ -28,14 +30,16 @@ interface MissingFile {
 }
 
 const INDEX = 'repodata/repomd.xml';
+const SIGNATURE = `${INDEX}.asc`;
 const MAX_INDEX_BYTES = 4 << 20;
+const MAX_SIGNATURE_BYTES = 1 << 20;
 const DEFAULT_MAX_BYTES = 64 * 2 ** 30;
 const CONNECTIONS = 4;
 
 /**
  * Copies a repository of RPM packages into a directory: its index, the metadata that are read, and every package they
- * list. Names and sizes come from the core, which reads the metadata; it compares all checksums when the directory is
- * read as an image. The signature of the index is not checked.
+ * list. Names and sizes come from the core, which reads the metadata; it compares all checksums, and checks signatures where
+ * keys are given, when the directory is read as an image.
  *
  * @param url - of the directory that has `repodata/`; `https:`, or `http:` on this machine
  * @throws UsageError `ARGUMENT_INVALID` for another URL, and where it is larger than `maxSpooledBytes`
@@ -58,6 +62,8 @@ export async function fetchRpmRepository(
     });
   };
   await fetchOne({ path: INDEX, sizeBytes: MAX_INDEX_BYTES }, options.signal);
+  if (options.signature === true)
+    await fetchOne({ path: SIGNATURE, sizeBytes: MAX_SIGNATURE_BYTES }, options.signal);
   // First the list of packages, then the packages.
   for (let missing = await findMissing(directory, options); missing.length > 0;) {
     checkTotal(url, missing, maxBytes - bytes);
@@ -104,7 +110,7 @@ function readBase(text: string): URL {
   if (url === null || (url.protocol !== 'https:' && !(url.protocol === 'http:' && isLocal))) {
     throw new UsageError('ARGUMENT_INVALID', {
       problem: `a repository is named by an https: URL, not ${JSON.stringify(text)}`,
-      hint: 'nothing else vouches for its metadata: their signature is not checked',
+      hint: 'what the connection does not vouch for can be seen and changed on the way',
     });
   }
   return url;
@@ -181,7 +187,9 @@ async function ask(url: URL, signal?: AbortSignal): Promise<Response> {
     problem: isDowngraded
       ? `${url.href} leads to ${response.url}, which is not https:`
       : `${url.href}: HTTP status ${response.status}`,
-    hint: 'check the URL: it is that of the directory that has repodata/',
+    hint: url.href.endsWith(SIGNATURE)
+      ? 'a repository without it is not signed: no key can vouch for it'
+      : 'check the URL: it is that of the directory that has repodata/',
   });
 }
 

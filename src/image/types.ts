@@ -60,6 +60,11 @@ export interface ExtractOptions extends WorkOptions {
    */
   readonly signatures?: boolean | undefined;
   /**
+   * Files with OpenPGP certificates, armored or binary. Every package, and the index of every repository, then has to be
+   * signed by one of their keys. Default none: signatures of packages are not looked at.
+   */
+  readonly packageKeys?: readonly string[] | undefined;
+  /**
    * Whether `/bin`, `/sbin` and `/lib` lead to `/usr` where packages are installed, as on all systems that are maintained
    * today: what they have there is listed below `/usr`. Default true.
    */

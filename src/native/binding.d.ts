@@ -245,6 +245,8 @@ export interface ExtractArguments {
   sysroots: Array<string>
   /** Also read signatures of files. */
   signatures: boolean
+  /** Files with certificates that packages have to be signed by; none: signatures are not looked at. */
+  packageKeys: Array<Buffer>
   /** Also list the files of what a root filesystem boots. */
   bootFiles: boolean
   /** Whether files that a package has in `/lib` and the like are below `/usr` once it is installed. */

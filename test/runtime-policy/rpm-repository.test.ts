@@ -46,6 +46,25 @@ async function makeRepository(): Promise<string> {
   return cwd;
 }
 
+/** Makes a key that signs, and its certificate `NAME.asc`. */
+async function makeKey(cwd: string, name: string): Promise<void> {
+  const gpg = ['-q', '--batch', '--homedir', join(cwd, 'gpg'), '--passphrase', ''];
+  await mkdir(join(cwd, 'gpg'), { recursive: true, mode: 0o700 });
+  await run('gpg', [...gpg, '--quick-gen-key', name, 'ed25519', 'sign', 'never']);
+  await run('gpg', [...gpg, '--armor', '-o', join(cwd, `${name}.asc`), '--export', name]);
+}
+
+/** Signs the package of `repo/`, lists it anew and signs the list. */
+async function signRepository(cwd: string, name: string): Promise<void> {
+  const home = join(cwd, 'gpg');
+  const defines = [`_gpg_name ${name}`, `_gpg_path ${home}`, '__gpg /usr/bin/gpg'];
+  const options = defines.flatMap((define) => ['--define', define]);
+  await run('rpmsign', [...options, '--addsign', join(cwd, 'repo/sample-1-1.noarch.rpm')]);
+  await run('createrepo_c', ['-q', 'repo'], { cwd });
+  const gpg = ['-q', '--batch', '--homedir', home, '-u', name, '--armor', '--detach-sign'];
+  await run('gpg', [...gpg, join(cwd, 'repo/repodata/repomd.xml')]);
+}
+
 interface Served {
   readonly url: string;
   /** Paths that were asked for. */
@@ -189,4 +208,79 @@ describe('a remote repository of RPM packages', () => {
       expect(stderr).toContain('[ARGUMENT_INVALID]');
     },
   );
+});
+
+describe('a repository of RPM packages with a key', () => {
+  const tools = ['rpmbuild', 'createrepo_c', 'gpg', 'rpmsign'];
+
+  test('is taken if its index and its packages are signed by that key', async (context) => {
+    needsTool(context, ...tools);
+    const cwd = await makeRepository();
+    await makeKey(cwd, 'own');
+    await makeKey(cwd, 'other');
+    await signRepository(cwd, 'own');
+    const { url, asked } = await serve(cwd);
+    const clock = { SOURCE_DATE_EPOCH: '1767225600' };
+    const create = (...args: readonly string[]): ReturnType<typeof runCli> =>
+      runCli(['policy', 'create', ...args], { cwd, env: clock });
+    const plain = await create('-l', 'repo');
+    expect(plain.stderr).toContain('[SIGNATURE_UNCHECKED]');
+    for (const source of [
+      ['-l', 'repo'],
+      ['-r', url],
+    ]) {
+      const right = await create(...source, '--package-key', 'other.asc', '--package-key', 'own.asc');
+      expect(right).toMatchObject({ stdout: plain.stdout, code: 0 });
+      expect(right.stderr).not.toMatch(/unchecked/i);
+      const wrong = await create(...source, '--package-key', 'other.asc');
+      expect(wrong).toMatchObject({ stdout: '', code: 2 });
+      expect(wrong.stderr).toContain('[PACKAGE_SIGNER_UNKNOWN]');
+    }
+    expect(asked.slice(0, 2)).toEqual(['/repo/repodata/repomd.xml', '/repo/repodata/repomd.xml.asc']);
+  });
+
+  test('is not taken without a signature', async (context) => {
+    needsTool(context, ...tools);
+    const cwd = await makeRepository();
+    await makeKey(cwd, 'own');
+    const key = ['--package-key', 'own.asc'];
+    const local = await runCli(['policy', 'create', '-l', 'repo', ...key], { cwd });
+    expect(local).toMatchObject({ stdout: '', code: 2 });
+    expect(local.stderr).toContain('[PACKAGE_UNSIGNED]');
+    const { url, asked } = await serve(cwd);
+    const remote = await runCli(['policy', 'create', '-r', url, ...key], { cwd });
+    expect(remote).toMatchObject({ stdout: '', code: 3 });
+    expect(remote.stderr).toContain('is not signed');
+    expect(asked).toHaveLength(2);
+  });
+
+  test('has packages that are checked one by one, too', async (context) => {
+    needsTool(context, ...tools);
+    const cwd = await makeRepository();
+    await makeKey(cwd, 'own');
+    await signRepository(cwd, 'own');
+    const path = 'repo/sample-1-1.noarch.rpm';
+    const { stdout, code } = await runCli(['inspect', path, '--package-key', 'own.asc'], { cwd });
+    const gpg = ['--homedir', join(cwd, 'gpg'), '--with-colons', '--list-keys', 'own'];
+    const { stdout: listed } = await run('gpg', gpg);
+    const [, fingerprint = 'none'] = /^fpr:+([0-9A-F]{40}):/m.exec(listed) ?? [];
+    expect(code).toBe(0);
+    expect(stdout).toContain(`signature by ${fingerprint}`);
+  });
+
+  test('is not read with a file that is no key, and no output is written over a key', async (context) => {
+    needsTool(context, ...tools);
+    const cwd = await makeRepository();
+    await makeKey(cwd, 'own');
+    const create = ['policy', 'create', '-l', 'repo', '--package-key'];
+    const none = await runCli([...create, 'sample.spec'], { cwd });
+    expect(none).toMatchObject({ stdout: '', code: 2 });
+    expect(none.stderr).toContain('[PACKAGE_KEY_MALFORMED]');
+    expect((await runCli([...create, 'nowhere'], { cwd })).stderr).toContain('[IMAGE_UNREADABLE]');
+    const over = await runCli([...create, 'own.asc', '-o', 'own.asc'], { cwd });
+    expect(over.code).toBe(2);
+    expect(over.stderr).toContain('would write over what is read');
+    const elsewhere = await runCli(['inspect', 'top', '--package-key', 'own.asc'], { cwd });
+    expect(elsewhere.stdout).toContain('[PACKAGE_KEY_UNMET]');
+  });
 });

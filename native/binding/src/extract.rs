@@ -3,9 +3,11 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use ima_assay_core::allowlist::Allowlist as List;
 use ima_assay_core::image::oci::Platform;
+use ima_assay_core::image::package::PackageKeys;
 use ima_assay_core::image::{self, DEFAULT_SKIPPED_PATHS, ExtractOptions, Limits, Selection, Shard};
 use ima_assay_digest::Control as Shared;
 use napi::bindgen_prelude::{AsyncTask, Buffer};
@@ -41,6 +43,8 @@ pub struct ExtractArguments {
     pub sysroots: Vec<String>,
     /// Also read signatures of files.
     pub signatures: bool,
+    /// Files with certificates that packages have to be signed by; none: signatures are not looked at.
+    pub package_keys: Vec<Buffer>,
     /// Also list the files of what a root filesystem boots.
     pub boot_files: bool,
     /// Whether files that a package has in `/lib` and the like are below `/usr` once it is installed.
@@ -117,6 +121,25 @@ pub(crate) fn whole(value: f64) -> u64 {
     value as u64
 }
 
+/// Names of files, as the core takes them.
+pub(crate) fn names(buffers: &[Buffer]) -> Vec<Vec<u8>> {
+    buffers.iter().map(|name| name.to_vec()).collect()
+}
+
+/// Certificates by their files; none for no file. Not for the main thread: a pipe may have to be waited for.
+pub(crate) fn read_package_keys(
+    files: &[Vec<u8>],
+    control: &Arc<Shared>,
+) -> napi::Result<Option<Arc<PackageKeys>>> {
+    if files.is_empty() {
+        return Ok(None);
+    }
+    match PackageKeys::read(files, SystemTime::now(), control) {
+        Ok(keys) => Ok(Some(Arc::new(keys))),
+        Err(error) => Err(explained(&error)),
+    }
+}
+
 impl ExtractArguments {
     pub(crate) fn into_options(self) -> napi::Result<ExtractOptions> {
         let algorithms = self
@@ -157,6 +180,7 @@ impl ExtractArguments {
 /// An extraction under way.
 pub struct ExtractTask {
     sources: Vec<Vec<u8>>,
+    package_keys: Vec<Vec<u8>>,
     options: ExtractOptions,
     control: Arc<Shared>,
 }
@@ -167,6 +191,7 @@ impl Task for ExtractTask {
 
     fn compute(&mut self) -> napi::Result<Self::Output> {
         guarded(|| {
+            self.options.selection.package_keys = read_package_keys(&self.package_keys, &self.control)?;
             let sources = self
                 .sources
                 .iter()
@@ -229,7 +254,8 @@ pub fn extract(
     control: &Control,
 ) -> napi::Result<AsyncTask<ExtractTask>> {
     Ok(AsyncTask::new(ExtractTask {
-        sources: sources.iter().map(|name| name.to_vec()).collect(),
+        sources: names(&sources),
+        package_keys: names(&options.package_keys),
         options: options.into_options()?,
         control: Arc::clone(&control.shared),
     }))
@@ -238,6 +264,7 @@ pub fn extract(
 /// An inspection under way.
 pub struct InspectTask {
     source: Vec<u8>,
+    package_keys: Vec<Vec<u8>>,
     options: ExtractOptions,
     control: Arc<Shared>,
 }
@@ -248,6 +275,7 @@ impl Task for InspectTask {
 
     fn compute(&mut self) -> napi::Result<String> {
         guarded(|| {
+            self.options.selection.package_keys = read_package_keys(&self.package_keys, &self.control)?;
             let source = image::open(&self.source, &self.options.limits, &self.control)
                 .map_err(|error| explained(&error))?;
             image::inspect(&self.source, source.as_ref(), &self.options, &self.control)
@@ -273,6 +301,7 @@ pub fn inspect(
 ) -> napi::Result<AsyncTask<InspectTask>> {
     Ok(AsyncTask::new(InspectTask {
         source: source.to_vec(),
+        package_keys: names(&options.package_keys),
         options: options.into_options()?,
         control: Arc::clone(&control.shared),
     }))

@@ -330,6 +330,12 @@ fn note_unmet(source: &dyn Source, options: &ExtractOptions, collector: &mut Col
             format!("there is no partition {name}: this is no disk image"),
         );
     }
+    if selection.package_keys.is_some() && !source.is_signed() {
+        note(
+            "PACKAGE_KEY_UNMET",
+            "nothing of it was checked with a key of packages: this is no package".to_owned(),
+        );
+    }
     if source.has_platforms() {
         return;
     }

@@ -187,6 +187,11 @@ pub trait Source: Send + Sync {
         false
     }
 
+    /// Whether it is a package or a repository, which can be signed.
+    fn is_signed(&self) -> bool {
+        false
+    }
+
     /// Whether one of its partitions can be named as the root.
     fn has_partitions(&self) -> bool {
         false

@@ -1,7 +1,10 @@
 //! Which files of a root filesystem are wanted.
 
+use std::sync::Arc;
+
 use super::Shard;
 use super::oci::Platform;
+use super::package::PackageKeys;
 
 /// The directories Keylime's own generator leaves out of a root filesystem.
 ///
@@ -88,6 +91,8 @@ pub struct Selection {
     pub sysroots: Vec<Vec<u8>>,
     /// Also read the signatures of files.
     pub signatures: bool,
+    /// What packages and repositories have to be signed by. None: signatures are not looked at.
+    pub package_keys: Option<Arc<PackageKeys>>,
     /// Whether files that a package has in `/bin`, `/lib` and the like are below `/usr` once it is installed.
     pub merged_usr: bool,
     /// Take only the files of one part; also of an initramfs.
@@ -113,6 +118,7 @@ impl Selection {
             image: None,
             sysroots: Vec::new(),
             signatures: false,
+            package_keys: None,
             merged_usr: true,
             shard: None,
         }

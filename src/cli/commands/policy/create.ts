@@ -60,8 +60,13 @@ export const command: Command = {
     const remote = many(parsed, 'remote-rpm-repo');
     if (remote.length === 0) return create(parsed, new Map(), signal);
     const { copyRepositories } = await import('../../remote-repositories.ts');
-    const { limits } = readImageOptions(parsed);
-    const copies = await copyRepositories(remote, { limits, quiet: flag(parsed, 'quiet'), signal });
+    const { limits, packageKeys = [] } = readImageOptions(parsed);
+    const copies = await copyRepositories(remote, {
+      limits,
+      signature: packageKeys.length > 0,
+      quiet: flag(parsed, 'quiet'),
+      signal,
+    });
     return create(parsed, copies.urls, signal).finally(copies.remove);
   },
 };

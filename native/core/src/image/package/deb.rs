@@ -12,11 +12,14 @@
 //! Source: deb(5) of dpkg 1.21.
 
 use std::fs;
+use std::io::Read as _;
 use std::ops::Range;
 use std::os::unix::fs::FileExt as _;
 
 use super::error::PackageError;
 use super::installed::Installed;
+use super::keys::{self, PackageKeys};
+use super::ranges::Ranges;
 use crate::image::compression::{Compression, HEAD_BYTES};
 use crate::image::tar;
 use crate::image::{Fact, ImageError, Layer, Scan, Sink, Source};
@@ -29,6 +32,10 @@ const HEADER_BYTES: usize = 60;
 /// Members that are looked at: `dpkg` knows three, and leaves out those whose name begins with an underscore.
 const MAX_MEMBERS: usize = 64;
 
+/// The member with the signature of the package's origin, as debsigs writes it: of the three members that dpkg knows.
+const ORIGIN: &[u8] = b"_gpgorigin";
+const MAX_SIGNATURE_BYTES: u64 = 1 << 20;
+
 /// A Debian package.
 #[derive(Debug)]
 pub struct Deb {
@@ -36,6 +43,9 @@ pub struct Deb {
     path: Vec<u8>,
     size_bytes: u64,
     data: Range<u64>,
+    /// Signatures by debsigs, as long as they can be, and what they are over.
+    signatures: Vec<Range<u64>>,
+    signed: Vec<Range<u64>>,
 }
 
 /// A member of an `ar` archive.
@@ -89,7 +99,27 @@ impl Deb {
             path,
             size_bytes,
             data,
+            signatures: ranges(&members, |name| name == ORIGIN),
+            signed: ranges(&members, |name| !name.starts_with(b"_")),
         })
+    }
+
+    /// Checks that a given key has signed the package, and gives the key's fingerprint.
+    fn verify(&self, keys: &PackageKeys) -> Result<String, ImageError> {
+        let part = "the package";
+        let mut signatures = Vec::new();
+        Ranges::new(&self.file, self.signatures.clone())
+            .take(MAX_SIGNATURE_BYTES)
+            .read_to_end(&mut signatures)
+            .map_err(|error| ImageError::Io {
+                path: self.path.clone(),
+                error,
+            })?;
+        if signatures.is_empty() {
+            return Err(PackageError::Unsigned { part }.into());
+        }
+        let signed = || Ranges::new(&self.file, self.signed.clone());
+        Ok(keys.verify(part, &signatures, &|| Box::new(signed()))?)
     }
 
     fn compression(&self) -> Result<Option<Compression>, ImageError> {
@@ -113,6 +143,12 @@ impl Deb {
             compression => Ok(compression),
         }
     }
+}
+
+/// Where the members with some names are.
+fn ranges(members: &[Member], is_wanted: impl Fn(&[u8]) -> bool) -> Vec<Range<u64>> {
+    let wanted = members.iter().filter(|member| is_wanted(&member.name));
+    wanted.map(|member| member.data.clone()).collect()
 }
 
 fn malformed(offset: u64, problem: &'static str) -> PackageError {
@@ -175,7 +211,13 @@ impl Source for Deb {
         Some(self.data.end.saturating_sub(self.data.start))
     }
 
+    fn is_signed(&self) -> bool {
+        true
+    }
+
     fn scan<'s>(&'s self, scan: &Scan<'_>, sink: &mut dyn Sink<'s>) -> Result<Layer, ImageError> {
+        let given = scan.selection.package_keys.as_ref();
+        let signer = given.map(|keys| self.verify(keys)).transpose()?;
         let compression = self.compression()?;
         let mut sink = Installed::new(sink, scan.selection);
         let facts = tar::scan(
@@ -188,7 +230,7 @@ impl Source for Deb {
         Ok(Layer {
             kind: "deb",
             size_bytes: Some(self.size_bytes),
-            facts: vec![("signature", Fact::Text("unchecked".to_owned()))],
+            facts: vec![("signature", Fact::Text(keys::describe(signer.as_deref())))],
             layers: vec![Layer {
                 kind: "tar",
                 offset_bytes: Some(self.data.start),

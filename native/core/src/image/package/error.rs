@@ -72,6 +72,66 @@ pub enum PackageError {
         /// What is wrong.
         problem: &'static str,
     },
+    /// A file that should have a certificate, and has none that can be read.
+    #[error("no OpenPGP certificate: {}", Escaped(problem.as_bytes()))]
+    KeyMalformed {
+        /// What is wrong.
+        problem: String,
+    },
+    /// Something that has to be signed is not.
+    #[error("{part} is not signed")]
+    Unsigned {
+        /// What it is.
+        part: &'static str,
+    },
+    /// It is signed, by nobody whose certificate was given.
+    #[error("{part} is signed by {signer}, which is none of the given keys")]
+    SignerUnknown {
+        /// What it is.
+        part: &'static str,
+        /// Fingerprint or id of the key.
+        signer: String,
+    },
+    /// It is not what was signed, or by no key that may sign.
+    #[error("the signature of {part} is wrong: {}", Escaped(problem.as_bytes()))]
+    SignatureWrong {
+        /// What it is.
+        part: &'static str,
+        /// What is wrong.
+        problem: String,
+    },
+    /// Its signature could be forged.
+    #[error("the signature of {part} is too weak: {problem}")]
+    SignatureWeak {
+        /// What it is.
+        part: &'static str,
+        /// Why.
+        problem: String,
+    },
+    /// Its signature is no longer valid.
+    #[error("the signature of {part} by {key} has expired")]
+    SignatureExpired {
+        /// What it is.
+        part: &'static str,
+        /// Fingerprint.
+        key: String,
+    },
+    /// The key that signed it is no longer valid, or was not then.
+    #[error("{part} is signed by {key}, which has expired or was not valid then")]
+    KeyExpired {
+        /// What it is.
+        part: &'static str,
+        /// Fingerprint.
+        key: String,
+    },
+    /// The key that signed it was taken back.
+    #[error("{part} is signed by {key}, which is revoked")]
+    KeyRevoked {
+        /// What it is.
+        part: &'static str,
+        /// Fingerprint.
+        key: String,
+    },
     /// Metadata of a repository that are none, or contradict themselves.
     #[error("{}: {problem}", Escaped(name.as_bytes()))]
     RepositoryMalformed {
@@ -118,6 +178,14 @@ impl Explain for PackageError {
             Self::RpmDigestMismatch { .. } => "RPM_DIGEST_MISMATCH",
             Self::RpmFileDigestMismatch { .. } => "RPM_FILE_DIGEST_MISMATCH",
             Self::RpmPayloadMismatch { .. } => "RPM_PAYLOAD_MISMATCH",
+            Self::KeyMalformed { .. } => "PACKAGE_KEY_MALFORMED",
+            Self::Unsigned { .. } => "PACKAGE_UNSIGNED",
+            Self::SignerUnknown { .. } => "PACKAGE_SIGNER_UNKNOWN",
+            Self::SignatureWrong { .. } => "PACKAGE_SIGNATURE_WRONG",
+            Self::SignatureWeak { .. } => "PACKAGE_SIGNATURE_WEAK",
+            Self::SignatureExpired { .. } => "PACKAGE_SIGNATURE_EXPIRED",
+            Self::KeyExpired { .. } => "PACKAGE_KEY_EXPIRED",
+            Self::KeyRevoked { .. } => "PACKAGE_KEY_REVOKED",
             Self::RepositoryMalformed { .. } => "REPOSITORY_MALFORMED",
             Self::RepositoryFileMissing { .. } => "REPOSITORY_FILE_MISSING",
             Self::RepositoryFileWrong { .. } => "REPOSITORY_FILE_WRONG",
@@ -155,6 +223,23 @@ impl Explain for PackageError {
             | Self::RpmPayloadMismatch { .. } => {
                 "the package is damaged or was changed; fetch it again and check it with `rpm -K`"
             }
+            Self::KeyMalformed { .. } => {
+                "export it: `gpg --armor --export FINGERPRINT`, or take the key file of the distribution"
+            }
+            Self::Unsigned { .. } => {
+                "take it from its maker's repository; of a .deb, which is rarely signed, apt checks the repository: then leave --package-key out"
+            }
+            Self::SignerUnknown { .. } => {
+                "give the certificate of that key with --package-key, if you trust it"
+            }
+            Self::SignatureWrong { .. } => {
+                "it was changed or is damaged; fetch it again, and compare with `rpm -K` or `gpgv`"
+            }
+            Self::SignatureWeak { .. } => "ask its maker for one that is signed with a newer key and SHA-256",
+            Self::SignatureExpired { .. } | Self::KeyExpired { .. } => {
+                "fetch the certificate anew, which may have been prolonged, or a newer package"
+            }
+            Self::KeyRevoked { .. } => "ask its maker which key replaces it",
             Self::RepositoryMalformed { .. } => "make the metadata anew with `createrepo_c`",
             Self::RepositoryFileMissing { .. } | Self::RepositoryFileWrong { .. } => {
                 "the repository was not copied whole, or changed meanwhile; copy it again, or run `createrepo_c`"

@@ -4,6 +4,8 @@ mod database;
 mod deb;
 mod error;
 mod installed;
+mod keys;
+mod ranges;
 mod repository;
 mod rpm;
 #[cfg(test)]
@@ -12,6 +14,7 @@ mod tests;
 pub use database::{Owner, Owners, owners};
 pub use deb::Deb;
 pub use error::PackageError;
+pub use keys::PackageKeys;
 pub(super) use repository::is_repository;
 pub use repository::{MissingFile, Repository, missing_of_repository};
 pub use rpm::Rpm;

@@ -15,7 +15,7 @@ mod xml;
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io;
+use std::io::{self, Read as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
@@ -23,6 +23,7 @@ use ima_assay_digest::{Control, Digest};
 
 use super::error::PackageError;
 use super::installed::Installed;
+use super::keys::{self, PackageKeys};
 use super::rpm::Rpm;
 use crate::image::compression::{Compression, HEAD_BYTES};
 use crate::image::cursor::{Cursor, Fill};
@@ -35,6 +36,7 @@ use crate::path::Escaped;
 use metadata::Stated;
 
 const INDEX: &str = "repodata/repomd.xml";
+const SIGNATURE: &str = "repodata/repomd.xml.asc";
 
 /// Bytes of the index; it has a few entries.
 const MAX_INDEX_BYTES: u64 = 4 << 20;
@@ -97,15 +99,36 @@ impl Repository {
         }
     }
 
-    /// The files of metadata, and the one of them that lists the packages.
-    fn index(&self, control: &Control) -> Result<(Vec<Stated>, Stated), ImageError> {
+    /// The first bytes of a file, as many as an index has; none if there is none.
+    fn head(&self, name: &str) -> Result<Option<Vec<u8>>, ImageError> {
+        let Some((file, path, _)) = self.file(name)? else {
+            return Ok(None);
+        };
+        let mut bytes = Vec::new();
+        match file.take(MAX_INDEX_BYTES).read_to_end(&mut bytes) {
+            Ok(_) => Ok(Some(bytes)),
+            Err(error) => Err(ImageError::Io { path, error }),
+        }
+    }
+
+    fn index_bytes(&self) -> Result<Vec<u8>, ImageError> {
         let missing = || PackageError::RepositoryFileMissing {
             name: INDEX.to_owned(),
         };
-        let (file, path, size) = self.file(INDEX)?.ok_or_else(missing)?;
-        let read = Cell::new(0);
-        let section = Section::new(&file, &path, 0..size.min(MAX_INDEX_BYTES), control, &read);
-        let files = metadata::read_index(INDEX, Cursor::new(section, BUFFER_BYTES))?;
+        Ok(self.head(INDEX)?.ok_or_else(missing)?)
+    }
+
+    /// Checks that a given key has signed the index, and gives the key's fingerprint.
+    fn verify_index(&self, index: &[u8], keys: &PackageKeys) -> Result<String, ImageError> {
+        match self.head(SIGNATURE)? {
+            Some(signatures) => Ok(keys.verify(INDEX, &signatures, &|| Box::new(index))?),
+            None => Err(PackageError::Unsigned { part: INDEX }.into()),
+        }
+    }
+
+    /// The files of metadata that an index states, and the one of them that lists the packages.
+    fn index(bytes: &[u8]) -> Result<(Vec<Stated>, Stated), ImageError> {
+        let files = metadata::read_index(INDEX, bytes)?;
         match files.iter().find(|file| file.kind == "primary").cloned() {
             Some(primary) => Ok((files, primary)),
             None => Err(PackageError::RepositoryMalformed {
@@ -167,7 +190,7 @@ pub fn missing_of_repository(
     control: &Control,
 ) -> Result<Vec<MissingFile>, ImageError> {
     let repository = Repository::open(directory);
-    let (_, primary) = repository.index(control)?;
+    let (_, primary) = Repository::index(&repository.index_bytes()?)?;
     let wanted = match repository.file(&primary.path)? {
         None => vec![primary],
         Some(_) => repository.packages(&primary, limits, control)?,
@@ -203,8 +226,15 @@ fn finish<F: Fill>(mut cursor: Cursor<Hashing<F>>, stated: &Stated) -> Result<()
 }
 
 impl Source for Repository {
+    fn is_signed(&self) -> bool {
+        true
+    }
+
     fn scan<'s>(&'s self, scan: &Scan<'_>, sink: &mut dyn Sink<'s>) -> Result<Layer, ImageError> {
-        let (index, primary) = self.index(scan.control)?;
+        let bytes = self.index_bytes()?;
+        let given = scan.selection.package_keys.as_ref();
+        let signer = given.map(|keys| self.verify_index(&bytes, keys)).transpose()?;
+        let (index, primary) = Self::index(&bytes)?;
         let packages = self.packages(&primary, scan.limits, scan.control)?;
         // The rest is not read, but may not be other than it is stated where it is there.
         for file in index.iter().filter(|file| file.kind != "primary") {
@@ -234,19 +264,21 @@ impl Source for Repository {
         for path in unmet {
             sink.note(Note::unmet_skip(path, "there is no such path in the packages"));
         }
-        sink.note(Note {
-            code: "SIGNATURE_UNCHECKED",
-            path: None,
-            offset_bytes: None,
-            text: format!("the signature of {INDEX} was not checked, on which all other checksums rest"),
-        });
+        if signer.is_none() {
+            sink.note(Note {
+                code: "SIGNATURE_UNCHECKED",
+                path: None,
+                offset_bytes: None,
+                text: format!("the signature of {INDEX} was not checked, on which all other checksums rest"),
+            });
+        }
         sink.finish();
         let packages = u64::try_from(packages.len()).unwrap_or(u64::MAX);
         Ok(Layer {
             kind: "rpm repository",
             facts: vec![
                 ("packages", Fact::Number(packages)),
-                ("signature", Fact::Text("unchecked".to_owned())),
+                ("signature", Fact::Text(keys::describe(signer.as_deref()))),
                 ("files", Fact::Number(count)),
             ],
             ..Layer::default()

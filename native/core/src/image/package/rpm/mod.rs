@@ -20,8 +20,12 @@ use std::os::unix::fs::FileExt as _;
 
 use ima_assay_digest::{Algorithm, Digest, hash};
 
+use base64ct::{Base64, Encoding as _};
+
 use super::error::PackageError;
 use super::installed::Installed;
+use super::keys::{self, PackageKeys};
+use super::ranges::Ranges;
 use crate::image::compression::{Compression, HEAD_BYTES};
 use crate::image::cursor::Cursor;
 use crate::image::hashing::Hashing;
@@ -42,6 +46,12 @@ const LEAD_BYTES: u64 = 96;
 const SIGNATURE_SHA1: u32 = 269;
 const SIGNATURE_SHA256: u32 = 273;
 const SIGNATURE_MD5: u32 = 1004;
+
+/// Signatures of the header: as text in Base64, by RSA and by the others.
+const OPENPGP: u32 = 278;
+const OF_HEADER: [u32; 2] = [268, 267];
+/// Signatures of header and payload together, by the same.
+const OF_WHOLE: [u32; 2] = [1002, 1005];
 
 /// Tags of the header.
 const NAME: u32 = 1000;
@@ -135,11 +145,57 @@ impl Rpm {
         let payload_at = offset.saturating_add(u64::try_from(header.bytes.len()).unwrap_or(u64::MAX));
         Ok(Headers {
             md5: signature.binary(SIGNATURE_MD5)?.map(<[u8]>::to_vec),
+            signature,
             header,
             offset,
             payload_at,
             is_digest_known,
         })
+    }
+
+    /// Checks that a given key has signed the header, which states the payload's digest, or header and payload; and gives
+    /// the key's fingerprint.
+    fn verify(&self, headers: &Headers, keys: &PackageKeys) -> Result<String, ImageError> {
+        let Headers {
+            signature, header, ..
+        } = headers;
+        let mut of_header = Vec::new();
+        for text in signature.strings(OPENPGP)? {
+            let text = std::str::from_utf8(text).unwrap_or_default();
+            let decoded = Base64::decode_vec(text).map_err(|error| PackageError::SignatureWrong {
+                part: "the header",
+                problem: error.to_string(),
+            })?;
+            of_header.extend(decoded);
+        }
+        for tag in OF_HEADER {
+            of_header.extend(signature.binary(tag)?.unwrap_or_default());
+        }
+        if !of_header.is_empty() && header.has(PAYLOAD_DIGEST) {
+            let key = keys.verify("the header", &of_header, &|| Box::new(header.bytes.as_slice()))?;
+            // MD5, SHA-1 and RIPEMD-160; one that is not known would not be compared.
+            let algorithm = headers.payload_algorithm()?;
+            if matches!(algorithm, 1..=3) || files::algorithm(algorithm).is_none() {
+                return Err(PackageError::SignatureWeak {
+                    part: "the header",
+                    problem: "the payload's digest in it is of a weak algorithm, or of one that is not known"
+                        .to_owned(),
+                }
+                .into());
+            }
+            return Ok(key);
+        }
+        let mut of_whole = Vec::new();
+        for tag in OF_WHOLE {
+            of_whole.extend(signature.binary(tag)?.unwrap_or_default());
+        }
+        let behind = headers.offset..self.size_bytes;
+        let whole = || Ranges::new(&self.file, std::iter::once(behind.clone()).collect());
+        match of_whole.is_empty() {
+            true if of_header.is_empty() => Err(PackageError::Unsigned { part: "the package" }.into()),
+            true => Err(PackageError::Unsigned { part: "the payload" }.into()),
+            false => Ok(keys.verify("the package", &of_whole, &|| Box::new(whole()))?),
+        }
     }
 
     /// Reads the payload and checks that it is the one that the headers state.
@@ -150,11 +206,7 @@ impl Rpm {
         scan: &Scan<'_>,
     ) -> Result<Read, ImageError> {
         let header = &headers.header;
-        let number = header
-            .numbers(PAYLOAD_DIGEST_ALGORITHM)?
-            .first()
-            .copied()
-            .unwrap_or(8);
+        let number = headers.payload_algorithm()?;
         let stated = header.string(PAYLOAD_DIGEST)?.zip(files::algorithm(number));
         let read = Cell::new(0);
         let range = headers.payload_at..self.size_bytes;
@@ -207,6 +259,7 @@ impl Rpm {
 
 /// What stands in front of the payload.
 struct Headers {
+    signature: Header,
     header: Header,
     offset: u64,
     payload_at: u64,
@@ -231,6 +284,12 @@ fn compare(part: &'static str, stated: &[u8], found: &Digest) -> Result<(), Pack
 }
 
 impl Headers {
+    /// The hash algorithm of the payload's digest, as OpenPGP numbers them.
+    fn payload_algorithm(&self) -> Result<u64, PackageError> {
+        let numbers = self.header.numbers(PAYLOAD_DIGEST_ALGORITHM)?;
+        Ok(numbers.first().copied().unwrap_or(8))
+    }
+
     /// What `rpm -q` calls the package.
     fn name(&self) -> Result<String, PackageError> {
         let part = |tag| -> Result<String, PackageError> {
@@ -265,6 +324,8 @@ impl Rpm {
         unmet: &mut BTreeSet<&[u8]>,
     ) -> Result<Met, ImageError> {
         let headers = self.headers()?;
+        let given = scan.selection.package_keys.as_ref();
+        let signer = given.map(|keys| self.verify(&headers, keys)).transpose()?;
         let files = Files::read(&headers.header, headers.offset, scan.limits)?;
         let mut payload = Payload::new(&files, scan, sink);
         let read = self.read_payload(&headers, &mut payload, scan)?;
@@ -291,7 +352,7 @@ impl Rpm {
         let facts = vec![
             ("name", Fact::Text(headers.name()?)),
             ("compression", Fact::Text(compression.to_owned())),
-            ("signature", Fact::Text("unchecked".to_owned())),
+            ("signature", Fact::Text(keys::describe(signer.as_deref()))),
             ("files", Fact::Number(count)),
         ];
         Ok(Met { facts, files: count })
@@ -301,6 +362,10 @@ impl Rpm {
 impl Source for Rpm {
     fn size_bytes(&self) -> Option<u64> {
         Some(self.size_bytes)
+    }
+
+    fn is_signed(&self) -> bool {
+        true
     }
 
     fn scan<'s>(&'s self, scan: &Scan<'_>, sink: &mut dyn Sink<'s>) -> Result<Layer, ImageError> {

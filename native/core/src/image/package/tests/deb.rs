@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn control(directory: &Path) {
+pub(super) fn control(directory: &Path) {
     let path = directory.join("tree/DEBIAN");
     fs::create_dir_all(&path).unwrap();
     let text =

@@ -6,6 +6,7 @@
 )]
 
 mod deb;
+mod keys;
 mod rpm;
 
 use std::fs;

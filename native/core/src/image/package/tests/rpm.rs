@@ -28,7 +28,7 @@ ln %{buildroot}/usr/bin/sample %{buildroot}/usr/lib/sample/again
 ";
 
 /// Builds `tree/` into a package with these macros defined.
-fn build(directory: &Path, macros: &str) -> Vec<u8> {
+pub(super) fn build(directory: &Path, macros: &str) -> Vec<u8> {
     fs::write(directory.join("sample.spec"), SPEC).unwrap();
     let top = directory.display();
     let script = format!(
