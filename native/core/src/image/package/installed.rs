@@ -18,6 +18,11 @@ const MERGED: [&[u8]; 7] = [
     b"/libx32/",
 ];
 
+/// Whether a path is below one of these directories.
+pub(super) fn is_merged(path: &[u8]) -> bool {
+    MERGED.iter().any(|top| path.starts_with(top))
+}
+
 /// Passes files on under the paths that they have once they are installed.
 pub(super) struct Installed<'a, 's> {
     sink: &'a mut dyn Sink<'s>,
@@ -62,7 +67,7 @@ impl<'s> Sink<'s> for Installed<'_, 's> {
     }
 
     fn file(&mut self, mut file: File) {
-        if self.is_merged && MERGED.iter().any(|top| file.path.starts_with(top)) {
+        if self.is_merged && is_merged(&file.path) {
             file.path = [b"/usr", file.path.as_slice()].concat();
             self.moved = self.moved.saturating_add(1);
         }

@@ -29,6 +29,7 @@ use serde_json::{Value, json};
 
 use self::error::DatabaseError;
 use self::rpm::StoreFile;
+use super::installed::is_merged;
 use crate::image::collect::collect;
 use crate::image::{DEFAULT_SKIPPED_PATHS, ExtractOptions, ImageError, Scan, Selection, Source};
 use crate::path::{Escaped, ima_spelling};
@@ -154,14 +155,6 @@ impl<'p> Names<'p> {
     fn asked(&self, file: &[u8]) -> Option<&'p [u8]> {
         self.0.get(ima_spelling(file).as_ref()).copied()
     }
-}
-
-/// Whether a path is in a directory that is a link to `/usr` today.
-fn is_merged(path: &[u8]) -> bool {
-    [&b"/bin/"[..], b"/sbin/"]
-        .iter()
-        .any(|start| path.starts_with(start))
-        || path.starts_with(b"/lib") && path.iter().skip(1).any(|byte| *byte == b'/')
 }
 
 /// A file of a database.
